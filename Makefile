@@ -1,0 +1,179 @@
+# Makefile of OTR: libotr, the tools, and what proves them.  GNU make.  `make help` lists the targets.
+#
+# Knobs, to be given on the command line:
+#   CC CFLAGS LDFLAGS   compiler and your own flags; the flags that the code requires are added by themselves
+#   PREFIX DESTDIR      where `make install` puts things
+#   SANITIZE=address,undefined    a build of its own, under build/address-undefined/
+#   V=1                 show the commands
+
+CC       = cc
+CFLAGS   = -O2 -g
+LDFLAGS  =
+PREFIX   = /usr/local
+DESTDIR  =
+SANITIZE =
+VARIANT  = $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),release)
+comma    = ,
+
+# ---- what there is -----------------------------------------------------------------------------------------------------
+# The modules of lib/, in layer order: one may include the headers of those before it and of none behind it (`make layers`).
+# Names joined by + are one row, which may include each other.  Words without a .c file are headers alone.
+LAYERS = otr bytes intmath fpmath text cursor format error checksum \
+	bits pack run decimal fbits dict deflate chunk+choose+scratch \
+	page stats summary leaf inner header record+recordcheck logpage slot meta \
+	io store tree walk ride space log build snapshot db reach commit metadata create writer \
+	cursor_rows query scan verify
+MODULES = $(subst +, ,$(LAYERS))
+# Of them, the ones that work on memory alone: no allocation, no stdio (`make symbols`).
+PURE   = checksum bits pack run decimal fbits dict chunk page stats leaf inner header record logpage slot meta
+
+B            := build/$(VARIANT)
+VERSION      := $(shell sed -n 's/^.define OTR_VERSION "\(.*\)"/\1/p' lib/otr.h)
+SONAME       := libotr.so.$(firstword $(subst ., ,$(VERSION)))
+SOURCES      := $(wildcard $(MODULES:%=lib/%.c))
+SOURCES      += $(filter-out $(SOURCES),$(wildcard lib/*.c))
+TOOLS        := $(patsubst tools/%.c,%,$(wildcard tools/otr-*.c))
+TOOL_MODULES := $(filter-out $(TOOLS),$(patsubst tools/%.c,%,$(wildcard tools/*.c)))
+MANUALS      := $(wildcard man/*.[1-9])
+TESTS        := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/*/test_*.c))
+TOOL_TESTS   := $(filter $(TOOL_MODULES:%=$(B)/tests/unit/test_%),$(TESTS))
+EXAMPLES     := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
+
+LIB_OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
+TOOL_OBJECTS := $(TOOL_MODULES:%=$(B)/tools/%.o)
+PROGRAMS     := $(TOOLS:%=$(B)/%)
+LIBRARIES    := $(B)/libotr.a $(B)/libotr.so
+
+# ---- flags -------------------------------------------------------------------------------------------------------------
+try = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null >/dev/null 2>&1 && echo '$(1)')
+
+REQUIRED := -std=c11 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -Wall -Wextra -Wconversion -Wsign-conversion -Wvla \
+	-ffp-contract=off -fPIC -Ilib -Itools
+HARDEN   := $(call try,-fstack-protector-strong) $(call try,-fstack-clash-protection) $(call try,-fcf-protection=full) \
+	$(call try,-ftrivial-auto-var-init=zero) $(call try,-fno-semantic-interposition)
+HARDEN_LD := -Wl,-z,relro,-z,now,-z,noexecstack
+ifneq ($(SANITIZE),)
+REQUIRED += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifneq ($(filter -O1 -O2 -O3 -Os,$(CFLAGS)),)
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+endif
+COMPILE  = $(CC) $(REQUIRED) $(HARDEN) $(CFLAGS) -MMD -MP
+LINK     = $(CC) $(REQUIRED) $(HARDEN) $(CFLAGS) $(HARDEN_LD) $(LDFLAGS)
+
+ifeq ($(V),1)
+Q   =
+SAY = @:
+else
+Q   = @
+SAY = @printf '  %-5s %s\n'
+endif
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all tools tests unit check demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup clean help FORCE
+
+# ---- building ----------------------------------------------------------------------------------------------------------
+all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
+
+# Holds the flags of the last build: written only when they change, and everything depends on it.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(COMPILE) | $(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE) | $(LINK)' > $@
+
+$(B)/%.o: %.c $(B)/flags
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+$(B)/libotr.a: $(LIB_OBJECTS)
+$(B)/tools.a: $(TOOL_OBJECTS)
+$(B)/libotr.a $(B)/tools.a: $(B)/flags
+	$(SAY) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+$(B)/libotr.so: $(LIB_OBJECTS) lib/otr.map $(B)/flags
+	$(SAY) LD $@
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/otr.map -o $@ $(LIB_OBJECTS) -lz -lm
+	$(Q)ln -sf libotr.so $(B)/$(SONAME)
+
+$(PROGRAMS): $(B)/%: $(B)/tools/%.o $(B)/tools.a $(B)/libotr.a
+	$(SAY) LD $@
+	$(Q)$(LINK) -pie -o $@ $^ -lpopt -lz -lm
+
+# A test of a module of tools/ links tools.a too; it comes before libotr.a, which it uses.
+$(TOOL_TESTS): $(B)/tools.a
+$(TESTS): $(B)/tests/%: tests/%.c $(B)/libotr.a $(B)/flags
+	$(SAY) TEST $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -Itests/unit $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(filter %tools.a,$^) $(B)/libotr.a $(if $(filter %tools.a,$^),-lpopt) -lz -lm
+
+$(EXAMPLES): $(B)/examples/%: examples/%.c $(B)/libotr.a $(B)/flags
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(B)/libotr.a -lz -lm
+
+-include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TOOLS:%=$(B)/tools/%.d) $(TESTS:=.d) $(EXAMPLES:=.d)
+
+# ---- proving -----------------------------------------------------------------------------------------------------------
+tests: all $(TESTS) $(EXAMPLES)                ## build what `check` runs, without running it
+unit: $(TESTS)                                 ## the unit tests alone
+	$(Q)tests/run -b $(B) $(TESTS)
+check: tests                                   ## every test; the last line is `N passed, N failed, N skipped`
+	$(Q)tests/run -b $(B) $(TESTS) $(wildcard tests/*.bats tests/model/*.bats tests/check-*.sh)
+demo: all                                      ## load a real series, ask for windows, verify the file
+	$(Q)examples/demo.sh $(B)
+
+layers:                                        ## no module includes one that comes later in LAYERS
+	$(Q)tests/layers '$(LAYERS)' lib/*.[ch]
+globals: $(B)/libotr.a                         ## libotr has no variable that can change
+	$(Q)! objdump -t $< | grep -E '[[:space:]]\.(t?bss|t?data)(\.[^r][^[:space:]]*)?[[:space:]]0*[1-9a-f]' && echo 'no mutable globals'
+symbols: $(B)/libotr.so                        ## exported are otr.h's functions and no others; the codecs neither allocate nor print
+	$(Q)nm -D --defined-only $< | awk '$$2 ~ /[A-Z]/ && $$2 != "A" { sub(/@.*/, "", $$3); print $$3 }' | sort > $(B)/exported
+	$(Q)$(CC) -E -P lib/otr.h | grep -o '\botr_[a-z0-9_]*(' | tr -d '(' | sort -u | diff - $(B)/exported
+	$(Q)! nm -u $(wildcard $(PURE:%=$(B)/lib/%.o)) | grep -wE 'malloc|calloc|realloc|free|v?f?printf|fopen|fwrite|fread|puts|abort|exit' && \
+		echo 'symbols as otr.h has them'
+hdr-check:                                     ## each header compiles alone; otr.h as C++ too
+	$(Q)for h in lib/*.h $(wildcard tools/*.h); do \
+		printf '#include "%s"\n#include "%s"\n' $$h $$h | $(CC) $(REQUIRED) -I. -fsyntax-only -x c - || exit 1; done
+	$(Q)if command -v $(CXX) >/dev/null; then echo '#include "lib/otr.h"' | $(CXX) -Wall -Wextra -I. -fsyntax-only -x c++ -; \
+		else echo 'no C++ compiler: otr.h not tried as C++'; fi
+	@echo 'every header stands alone'
+man-lint:                                      ## the manual pages, by mandoc
+	$(Q)mandoc -T lint -W warning $(MANUALS) && echo 'manual pages are clean'
+lint:                                          ## the shell scripts, by shellcheck
+	$(Q)shellcheck .ci/run tests/run tests/layers $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes)
+
+# ---- installing --------------------------------------------------------------------------------------------------------
+D = $(DESTDIR)$(PREFIX)
+
+install: all                                   ## into $(DESTDIR)$(PREFIX)
+	$(Q)install -d $(D)/bin $(D)/include $(D)/lib/pkgconfig $(D)/share/man/man1 $(D)/share/man/man5 $(D)/share/man/man7
+	$(Q)install -m 755 $(PROGRAMS) $(D)/bin
+	$(Q)install -m 644 lib/otr.h $(D)/include
+	$(Q)install -m 644 $(B)/libotr.a $(D)/lib
+	$(Q)install -m 755 $(B)/libotr.so $(D)/lib/libotr.so.$(VERSION)
+	$(Q)ln -sf libotr.so.$(VERSION) $(D)/lib/$(SONAME) && ln -sf $(SONAME) $(D)/lib/libotr.so
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' lib/otr.pc.in > $(D)/lib/pkgconfig/otr.pc
+	$(Q)for m in $(MANUALS); do install -m 644 $$m $(D)/share/man/man$${m##*.} || exit 1; done
+	@echo 'installed in $(D)'
+uninstall:                                     ## take out what `install` put in
+	$(Q)rm -f $(TOOLS:%=$(D)/bin/%) $(D)/include/otr.h $(D)/lib/libotr.a $(D)/lib/libotr.so* $(D)/lib/pkgconfig/otr.pc
+	$(Q)for m in $(notdir $(MANUALS)); do rm -f $(D)/share/man/man$${m##*.}/$$m; done
+dist:                                          ## the source archive of HEAD: the same bytes each time
+	$(Q)mkdir -p build && git archive --prefix=otr-$(VERSION)/ HEAD | gzip -n9 > build/otr-$(VERSION).tar.gz
+	@echo build/otr-$(VERSION).tar.gz
+bench: all                                     ## rates beside wc, mawk and sqlite3 (bench/README.md)
+	$(Q)bench/run $(B)
+
+PACKAGES = build-essential libpopt-dev zlib1g-dev bats python3 mandoc mawk sqlite3 hyperfine shellcheck tzdata
+setup:                                         ## install what a Debian 12 lacks for all of this, with apt-get
+	$(Q)missing=; for p in $(PACKAGES); do \
+		case $$(dpkg-query -W -f '$${Status}' $$p 2>/dev/null) in *' installed') ;; *) missing="$$missing $$p" ;; esac; done; \
+	[ -z "$$missing" ] && exit 0; root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	echo "setup: installing$$missing"; export DEBIAN_FRONTEND=noninteractive; \
+	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
+clean:                                         ## remove build/
+	rm -rf build
+help:                                          ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n '3,8s/^# \{0,1\}//p' Makefile

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * choose.c - which transform and packing a chunk gets.  Nothing normative: SPEC 7 lets a writer choose freely.
+ *
+ * All transforms that the content allows are tried, and the smallest wins.  That is slow (30 ns a value), so a hint carries the winner to the
+ * next chunk of the column, where it alone is tried, as long as its cost a value does not grow by an eighth; every 32nd chunk tries all
+ * again, for the case that something better has become possible.  The choice depends on the values and the hint alone.
+ *
+ * Block: BLOCK_DECISION
+ */
+#include "choose.h"
+
+#include "decimal.h"
+#include "fbits.h"
+#include "scratch.h"
+
+#define AGE_MAX 32
+
+size_t
+otr__raw_bytes(int content)
+{
+	return content == OTR_BOOL ? 1 : content == OTR_I32 || content == OTR_F32 ? 4 : 8;
+}
+
+static unsigned
+width_of(int content)
+{
+	return content == OTR_F32 ? 32 : 64;
+}
+
+/* ---- packing -------------------------------------------------------------------------------------------------------------- */
+
+/* Plans PACK in blocks of `block` values; gives up beyond size_max. */
+static void
+plan_blocks(struct otr__stream *s, size_t block)
+{
+	size_t at, i = 0;
+
+	s->packing = OTR__PACK;
+	s->block = (uint16_t)block;
+	s->size = 0;
+	for (at = 0; at < s->n; at += block, i++) {
+		otr__pack_choose(s->x + at, s->n - at < block ? s->n - at : block, &s->pack[i]);
+		s->size += s->pack[i].size;
+	}
+}
+
+static void
+plan_stream(struct otr__stream *s, const uint64_t *x, size_t n, struct otr__scratch *scratch)
+{
+	struct otr__run_plan run;
+	size_t runs;
+
+	s->x = x;
+	s->n = n;
+	plan_blocks(s, scratch->block == 0 || scratch->block > n ? n : scratch->block);
+	/* a run costs its value and a length: with more of them there is nothing to win */
+	runs = otr__run_count(x, n);
+	if (runs > n / 3 || s->size <= 40)
+		return;
+	otr__run_choose(x, n, scratch->run_length, scratch->run_value, &run);
+	if (run.size < s->size) {
+		s->packing = OTR__RUN;
+		s->block = 0;
+		s->size = run.size;
+		s->run = run;
+	}
+}
+
+/* ---- transforms: each fills *c for value[0, n), with `integer` as room, or says false ------------------------------------- */
+
+static size_t
+exceptions_size(size_t x)
+{
+	return ((2 * x + 7) & ~(size_t)7) + 8 * x;
+}
+
+static void
+reset(struct otr__choice *c, uint8_t transform, int parameter)
+{
+	c->transform = transform;
+	c->parameter = (int8_t)parameter;
+	c->exceptions = 0;
+	c->exception = NULL;
+	c->dictionary = NULL;
+	c->entries = 0;
+	c->stream.packing = OTR__NONE;
+	c->stream.block = 0;
+}
+
+static bool
+try_int(struct otr__choice *c, const uint64_t *value, size_t n, struct otr__scratch *scratch)
+{
+	reset(c, OTR__INT, 0);
+	plan_stream(&c->stream, value, n, scratch);
+	c->size = c->stream.size;
+	return true;
+}
+
+static bool
+try_raw(struct otr__choice *c, size_t n, int content)
+{
+	reset(c, OTR__RAW, 0);
+	c->size = (n * otr__raw_bytes(content) + 7) & ~(size_t)7;
+	return true;
+}
+
+static bool
+try_decimal(struct otr__choice *c, const uint64_t *value, size_t n, int content, int s, size_t exceptions_max, uint64_t *integer,
+    uint16_t *exception, struct otr__scratch *scratch)
+{
+	reset(c, OTR__DECIMAL, s);
+	c->exceptions = otr__decimal_encode(value, n, s, content == OTR_F32, integer, exception, exceptions_max);
+	if (c->exceptions > exceptions_max)
+		return false;
+	c->exception = exception;
+	plan_stream(&c->stream, integer, n, scratch);
+	c->size = exceptions_size(c->exceptions) + c->stream.size;
+	return true;
+}
+
+static bool
+try_bits(struct otr__choice *c, const uint64_t *value, size_t n, int content, uint64_t *integer, struct otr__scratch *scratch)
+{
+	unsigned zeros = otr__fbits_zeros(value, n, width_of(content));
+
+	reset(c, OTR__BITS, (int)zeros);
+	otr__fbits_encode(value, n, width_of(content), zeros, integer);
+	plan_stream(&c->stream, integer, n, scratch);
+	c->size = c->stream.size;
+	return true;
+}
+
+/* Plans the dictionary's own chunk: neither DICT nor RUN nor exceptions (SPEC 7.6). */
+static void
+plan_dictionary(const uint64_t *entry, size_t entries, int content, struct otr__scratch *scratch)
+{
+	struct otr__choice *d = &scratch->dictionary;
+	uint64_t *integer = scratch->entry_integer;
+	unsigned zeros;
+	int s;
+
+	reset(d, OTR__INT, 0);
+	d->stream.n = entries;
+	d->stream.x = integer;
+	if (!otr__is_float(content))
+		d->stream.x = entry;
+	else if (otr__decimal_find(entry, entries, content == OTR_F32, 0, &s) &&
+	    otr__decimal_encode(entry, entries, s, content == OTR_F32, integer, scratch->exception[0], 0) == 0)
+		reset(d, OTR__DECIMAL, s);
+	else {
+		zeros = otr__fbits_zeros(entry, entries, width_of(content));
+		reset(d, OTR__BITS, (int)zeros);
+		otr__fbits_encode(entry, entries, width_of(content), zeros, integer);
+	}
+	plan_blocks(&d->stream, entries);
+	d->size = d->stream.size;
+}
+
+static bool
+try_dict(struct otr__choice *c, const uint64_t *value, size_t n, int content, uint64_t *integer, struct otr__scratch *scratch)
+{
+	size_t entries_max = n / 4 < OTR__DICT_MAX ? n / 4 : OTR__DICT_MAX;
+
+	reset(c, OTR__DICT, 0);
+	c->entries = otr__dict_find(value, n, otr__is_float(content), width_of(content), entries_max, &scratch->table, scratch->entry,
+	    integer);
+	if (c->entries > entries_max)
+		return false;
+	c->entry = scratch->entry;
+	plan_dictionary(c->entry, c->entries, content, scratch);
+	c->dictionary = &scratch->dictionary;
+	plan_stream(&c->stream, integer, n, scratch);
+	c->size = 16 + c->dictionary->size + c->stream.size;
+	return true;
+}
+
+/* ---- the choice ----------------------------------------------------------------------------------------------------------- */
+
+static uint32_t
+cost_of(const struct otr__choice *c, size_t n)
+{
+	return (uint32_t)(c->size * 256 / n);
+}
+
+/* The transform of the hint alone, if it fits and costs no more than an eighth over what it did. */
+static bool
+try_hint(struct otr__choice *c, const uint64_t *value, size_t n, int content, const struct otr__hint *hint, struct otr__scratch *scratch)
+{
+	bool fits;
+
+	switch (hint->transform) {
+	case OTR__INT:
+		fits = try_int(c, value, n, scratch);
+		break;
+	case OTR__DECIMAL:
+		fits = try_decimal(c, value, n, content, hint->parameter, n / 4, scratch->integer[0], scratch->exception[0], scratch);
+		break;
+	case OTR__BITS:
+		fits = try_bits(c, value, n, content, scratch->integer[0], scratch);
+		break;
+	case OTR__DICT:
+		fits = try_dict(c, value, n, content, scratch->integer[0], scratch);
+		break;
+	default:
+		fits = try_raw(c, n, content);
+		break;
+	}
+	return fits && cost_of(c, n) <= hint->cost + hint->cost / 8;
+}
+
+static const struct otr__choice *
+try_all(const uint64_t *value, size_t n, int content, const struct otr__hint *hint, struct otr__scratch *scratch)
+{
+	int s, guess = hint->valid && hint->transform == OTR__DECIMAL ? hint->parameter : 0;
+	unsigned best = 0, trial = 1;
+	bool fits;
+	int step;
+
+	try_raw(&scratch->candidate[best], n, content);
+	for (step = 0; step < 4; step++) {
+		struct otr__choice *c = &scratch->candidate[trial];
+		uint64_t *integer = scratch->integer[trial];
+
+		fits = false;
+		if (step == 0 && !otr__is_float(content))
+			fits = try_int(c, value, n, scratch);
+		else if (step == 1 && otr__is_float(content) && otr__decimal_find(value, n, content == OTR_F32, guess, &s))
+			fits = try_decimal(c, value, n, content, s, n / 4, integer, scratch->exception[trial], scratch);
+		else if (step == 2 && otr__is_float(content))
+			fits = try_bits(c, value, n, content, integer, scratch);
+		/* a dictionary takes two values and 56 bytes at least */
+		else if (step == 3 && content != OTR__TIMES && content != OTR_BOOL && scratch->candidate[best].size > 96)
+			fits = try_dict(c, value, n, content, integer, scratch);
+		if (fits && c->size < scratch->candidate[best].size) {
+			best = trial;
+			trial = 1 - trial;
+		}
+	}
+	return &scratch->candidate[best];
+}
+
+const struct otr__choice *
+otr__choose(const uint64_t *value, size_t n, int content, struct otr__hint *hint, struct otr__scratch *scratch)
+{
+	const struct otr__choice *c;
+
+	if (hint->valid && hint->age < AGE_MAX && try_hint(&scratch->candidate[0], value, n, content, hint, scratch)) {
+		hint->age++;
+		return &scratch->candidate[0];
+	}
+	c = try_all(value, n, content, hint, scratch);
+	*hint = (struct otr__hint){ .transform = c->transform, .packing = c->stream.packing, .parameter = c->parameter, .valid = true,
+		.cost = cost_of(c, n) };
+	return c;
+}

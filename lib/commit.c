@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * commit.c - making one version (see commit.h).
+ *
+ * The durability rules, SPEC 10.2, and where each is kept:
+ *
+ *      1 lock, on the inode that the name has          otr__target_lock
+ *      2 state read under the lock; damage refused      otr__target_lock
+ *      3 an unmarked slot of another process: sync      write_slot
+ *      4 pages only where nobody reads them; sync       space.c, write_slot
+ *      5 the other slot, 4096 bytes in one call         write_slot
+ *      6 sync of the directory after a creation         write_slot
+ *      7 after a failure: nothing more                  target->poisoned
+ *
+ *      [state N] --otr__commit_begin--> [in memory] --otr__commit_spill, build--> [pages written] --write_slot--> [state N+1]
+ *                                                          any failure: state N; free pages hold junk that nobody reaches
+ */
+#include "commit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reach.h"
+
+/* The record area leaves room for this many freed pages: a spill frees a leaf, the inner pages above it and a log page. */
+#define LIST_MIN 16u
+/* A log page of a single group always fits: its fixed part, chunk headers and padding take less than this. */
+#define LOG_FIXED 1700u
+
+enum otr_status
+otr__target_open(const char *path, struct otr__target *t, struct otr_error *err)
+{
+	enum otr_status status;
+
+	*t = (struct otr__target){ .own = false };
+	status = otr__io_open(path, true, &t->io, err);
+	if (status != OTR_OK)
+		return status;
+	t->path = strdup(path);
+	t->scratch = otr__scratch_create();
+	if (t->path == NULL || t->scratch == NULL)
+		status = otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	if (status == OTR_OK)
+		status = otr__read_header(&t->io, &t->header, &t->notices, err);
+	if (status == OTR_OK)
+		status = otr__read_state(&t->io, &t->header, &t->state, &t->notices, err);
+	if (status == OTR_OK && t->header.unsupported_columns != 0)
+		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.4", "it has a column of a type that this program does not know, so it can only be read");
+	if (status == OTR_OK && !otr__store_init(&t->store, &t->io, &t->header))
+		status = otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	if (status != OTR_OK)
+		otr__target_close(t);
+	return status;
+}
+
+void
+otr__target_close(struct otr__target *t)
+{
+	otr__store_release(&t->store);
+	otr__scratch_free(t->scratch);
+	if (t->io.close != NULL)
+		t->io.close(t->io.self);
+	free(t->path);
+	*t = (struct otr__target){ .own = false };
+}
+
+/* Waits for the lock of t->io. */
+static enum otr_status
+wait_for_lock(struct otr__target *t, const struct otr__patience *patience, struct otr_error *err)
+{
+	int64_t waited = 0, step = 500000;
+
+	for (;;) {
+		int failure = t->io.lock(t->io.self);
+
+		if (failure == 0)
+			return OTR_OK;
+		if (failure != EAGAIN)
+			return otr__fail_sys(err, failure, "cannot lock");
+		if (waited >= patience->wait_ns)
+			return otr__fail(err, OTR_E_BUSY, "10.2-1", "another writer holds the lock");
+		if (step > patience->wait_ns - waited)
+			step = patience->wait_ns - waited;
+		(void)t->io.pause(t->io.self, step);
+		if (waited < 1000000000 && waited + step >= 1000000000 && patience->waiting != NULL)
+			patience->waiting(patience->arg);
+		waited += step;
+		if (step < 20000000)
+			step += step / 2;
+	}
+}
+
+static bool
+same_schema(const struct otr_schema *a, const struct otr_schema *b)
+{
+	uint32_t c;
+
+	if (a->columns != b->columns)
+		return false;
+	for (c = 0; c < a->columns; c++)
+		if (strcmp(a->column[c].name, b->column[c].name) != 0 || a->column[c].type != b->column[c].type)
+			return false;
+	return true;
+}
+
+/* The name leads to another file now: that is the one to write to. */
+static enum otr_status
+reopen(struct otr__target *t, struct otr_error *err)
+{
+	struct otr__target fresh;
+	enum otr_status status = otr__target_open(t->path, &fresh, err);
+
+	if (status != OTR_OK)
+		return status;
+	if (!same_schema(&t->header.schema, &fresh.header.schema)) {
+		otr__target_close(&fresh);
+		return otr__fail(err, OTR_E_ARG, "", "the file was replaced by one with other columns");
+	}
+	otr__target_close(t);
+	*t = fresh;
+	t->store.io = &t->io;
+	t->store.header = &t->header;
+	return OTR_OK;
+}
+
+enum otr_status
+otr__target_lock(struct otr__target *t, const struct otr__patience *patience, struct otr_error *err)
+{
+	uint64_t before;
+	enum otr_status status;
+
+	if (t->poisoned)
+		return otr__fail(err, OTR_E_IO, "10.2-7", "a write failed before; nothing more is written");
+	for (;;) {
+		bool current;
+		int failure;
+
+		status = wait_for_lock(t, patience, err);
+		if (status != OTR_OK)
+			return status;
+		failure = t->io.is_current(t->io.self, &current);
+		if (failure == 0 && current)
+			break;
+		t->io.unlock(t->io.self);
+		if (failure != 0)
+			return otr__fail_sys(err, failure, "cannot look up its name");
+		status = reopen(t, err);
+		if (status != OTR_OK)
+			return status;
+	}
+	before = t->state.slot.version;
+	t->notices.n = 0;
+	status = otr__read_state(&t->io, &t->header, &t->state, &t->notices, err);
+	if (status == OTR_OK && t->state.slot.version != before) {
+		t->own = false;
+		otr__store_forget(&t->store);
+	}
+	if (status == OTR_OK && t->state.damaged)
+		status = otr__fail(err, OTR_E_CORRUPT, "4.2-6", "the newest slot is damaged; the version before it is %llu (otr-rollback FILE %llu goes on "
+		    "from it; otr-verify --salvage saves what can be read)", (unsigned long long)t->state.slot.version,
+		    (unsigned long long)t->state.slot.version);
+	if (status == OTR_OK && (t->state.slot.features.incompat != 0 || t->header.features.incompat != 0))
+		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.3", "it uses incompat features that this program does not know");
+	if (status == OTR_OK && (t->state.slot.features.ro_compat != 0 || t->header.features.ro_compat != 0))
+		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.3", "it uses features with which this program can only read it");
+	if (status == OTR_OK && (t->state.slot.policies.has_max_size || t->state.slot.policies.has_retain ||
+	    t->state.slot.policies.history != OTR_HISTORY_ALL))
+		status = otr__fail(err, OTR_E_UNSUPPORTED, "9.4", "it has a policy of size, age or history, which this program does not keep yet");
+	if (status != OTR_OK)
+		t->io.unlock(t->io.self);
+	return status;
+}
+
+void
+otr__target_unlock(struct otr__target *t)
+{
+	t->io.unlock(t->io.self);
+}
+
+/* ---- beginning --------------------------------------------------------------------------------------------------------- */
+
+static enum otr_status
+no_memory(struct otr_error *err)
+{
+	return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+}
+
+/* Joins what rides, and sees whether it came in order. */
+static enum otr_status
+gather_riding(struct otr__commit *k, struct otr_error *err)
+{
+	const struct otr_schema *schema = &k->target->header.schema;
+	struct otr__rows block;
+	enum otr_status status = OTR_OK;
+	uint32_t i, n;
+	size_t j;
+
+	if (!otr__rows_init(&block, schema->columns, 16))
+		return no_memory(err);
+	if (!otr__rows_reserve(&k->ride, k->carried.n)) {
+		otr__rows_release(&block);
+		return no_memory(err);
+	}
+	otr__rows_append(&k->ride, &k->carried, 0, k->carried.n);
+	k->plain = k->carried.n == 0;
+	for (i = 0; i < k->records && status == OTR_OK; i++) {
+		struct otr__reader r;
+
+		if (k->record[i].block == NULL)
+			continue;
+		r = otr__reader_of(k->record[i].block, k->record[i].block_bytes);
+		block.n = 0;
+		memset(block.has_null, 0, sizeof block.has_null);
+		status = otr__block_get(&r, schema, &block, &n, err);
+		if (status == OTR_OK && !otr__rows_reserve(&k->ride, k->ride.n + block.n))
+			status = no_memory(err);
+		for (j = 0; status == OTR_OK && j < block.n; j++) {
+			bool last;
+			size_t after = k->ride.n - otr__lower_bound(k->ride.time_ns, k->ride.n, block.time_ns[j]);
+
+			(void)otr__ride_join(&k->ride, &block, j, k->slot.policies.duplicates, &last);
+			if (!last) {
+				k->plain = false;
+				if (k->depth < after)
+					k->depth = after;
+			}
+		}
+	}
+	otr__rows_release(&block);
+	return status;
+}
+
+static enum otr_status
+walk(void *arg, struct otr__page_list *found, struct otr_error *err)
+{
+	struct otr__target *t = arg;
+
+	return otr__reach_free(&t->store, &t->header, &t->state, t->scratch, found, err);
+}
+
+enum otr_status
+otr__commit_begin(struct otr__target *t, struct otr__commit *k, struct otr_error *err)
+{
+	const struct otr_schema *schema = &t->header.schema;
+	enum otr_status status;
+
+	memset(k, 0, sizeof *k);
+	k->target = t;
+	k->slot = t->state.slot;
+	k->slot.version = t->state.next_version;
+	k->root = (struct otr__root){ .ref = t->state.slot.root, .rows = t->state.slot.tree_rows };
+	k->page = malloc(schema->page_bytes);
+	if (k->page == NULL || !otr__space_init(&k->space, &t->store, t->header.file_id, &t->state.slot, k->slot.version) ||
+	    !otr__rows_init(&k->carried, schema->columns, 16) || !otr__rows_init(&k->ride, schema->columns, 16))
+		status = no_memory(err);
+	else
+		status = otr__slot_records(&t->state.slot, schema, &k->carried, k->record, &k->records, err);
+	if (status == OTR_OK)
+		status = gather_riding(k, err);
+	k->space.walk = walk;
+	k->space.walk_arg = t;
+	if (status != OTR_OK)
+		otr__commit_release(k);
+	return status;
+}
+
+void
+otr__commit_release(struct otr__commit *k)
+{
+	otr__space_release(&k->space);
+	otr__rows_release(&k->carried);
+	otr__rows_release(&k->ride);
+	free(k->page);
+	k->page = NULL;
+}
+
+/* ---- record area and spill --------------------------------------------------------------------------------------------- */
+
+static size_t
+area_limit(const struct otr__commit *k)
+{
+	size_t slot = otr__slot_room(LIST_MIN), page = k->target->header.schema.page_bytes - LOG_FIXED;
+
+	return slot < page ? slot : page;
+}
+
+bool
+otr__commit_may_ride(const struct otr__commit *k, size_t rows, size_t record_bytes)
+{
+	return rows <= OTR__RIDE_MAX && record_bytes <= area_limit(k) / 3;
+}
+
+bool
+otr__commit_has_room(const struct otr__commit *k, size_t record_bytes)
+{
+	return k->slot.area_bytes + record_bytes <= area_limit(k) && k->records < OTR__RECORDS_MAX;
+}
+
+/* How many of the latest riding rows stay behind: where rows came late, enough that others as late still find their place among them. */
+static size_t
+rows_to_carry(const struct otr__commit *k)
+{
+	size_t n = k->plain ? 0 : 2 * k->depth + 2;
+
+	if (n > k->ride.n / 2)
+		n = k->ride.n / 2;
+	while (n > 0 && otr__block_size(&k->target->header.schema, n) > area_limit(k) / 4)
+		n--;
+	return n;
+}
+
+/* Adds the group of the record area to log. */
+static enum otr_status
+add_group(struct otr__commit *k, struct otr__log_page *log, struct otr_error *err)
+{
+	const struct otr_schema *schema = &k->target->header.schema;
+	uint32_t first = log->records, i, n;
+	enum otr_status status = OTR_OK;
+
+	if (!k->plain) {
+		struct otr__group *g;
+
+		if (log->groups == log->group_capacity) {
+			uint32_t capacity = log->group_capacity == 0 ? 8 : 2 * log->group_capacity;
+
+			g = realloc(log->group, capacity * sizeof *g);
+			if (g == NULL)
+				return no_memory(err);
+			log->group = g;
+			log->group_capacity = capacity;
+		}
+		g = &log->group[log->groups++];
+		*g = (struct otr__group){ .record = first, .records = k->records, .tree_end = k->target->state.slot.base_row +
+			k->target->state.slot.tree_rows, .carried = (uint32_t)k->carried.n, .duplicates = k->slot.policies.duplicates,
+			.row = (uint32_t)log->rows.n };
+		if (log->rows.memory == NULL && !otr__rows_init(&log->rows, schema->columns, 64))
+			return no_memory(err);
+		if (!otr__rows_reserve(&log->rows, log->rows.n + k->carried.n))
+			return no_memory(err);
+		otr__rows_append(&log->rows, &k->carried, 0, k->carried.n);
+	}
+	for (i = 0; i < k->records && status == OTR_OK; i++) {
+		struct otr__record record = k->record[i];
+
+		record.row_count = 0;
+		if (!k->plain && k->record[i].block != NULL) {
+			struct otr__reader r = otr__reader_of(k->record[i].block, k->record[i].block_bytes);
+
+			status = otr__block_get(&r, schema, &log->rows, &n, err);
+			record.row_count = n;
+		}
+		record.block = NULL;
+		record.block_bytes = 0;
+		if (status == OTR_OK && !otr__log_page_add(log, &record))
+			status = no_memory(err);
+	}
+	return status;
+}
+
+/* Links of the page after the newest one, SPEC 4.5-3. */
+static enum otr_status
+links_after(struct otr__commit *k, const struct otr__ref *newest, const struct otr__log_links *p, struct otr__log_links *links, struct otr_error *err)
+{
+	struct otr__log_links q;
+	const uint8_t *page;
+	enum otr_status status;
+
+	*links = (struct otr__log_links){ .index = p->index + 1, .prev = *newest, .prev_rewrite = p->rewrite, .skip = *newest,
+		.skip_version = p->last_version, .skip_rewrite = p->rewrite, .skip_index = p->index, .skip_least_ns = INT64_MAX };
+	if (p->index == 0 || p->skip_index == 0)
+		return OTR_OK;
+	status = otr__store_read(&k->target->store, &p->skip, OTR__LOG, 0, &page, NULL, err);
+	if (status == OTR_OK)
+		status = otr__log_links_decode(page, k->target->header.schema.page_bytes, &k->target->header.schema, &q, err);
+	if (status != OTR_OK)
+		return status;
+	if (p->index - q.index == q.index - q.skip_index) {
+		links->skip = q.skip;
+		links->skip_version = q.skip_version;
+		links->skip_rewrite = q.skip_rewrite;
+		links->skip_index = q.skip_index;
+		links->skip_least_ns = p->skip_least_ns < q.skip_least_ns ? p->skip_least_ns : q.skip_least_ns;
+	}
+	return OTR_OK;
+}
+
+static enum otr_status
+write_log(struct otr__commit *k, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	const struct otr_schema *schema = &t->header.schema;
+	struct otr__log_page log;
+	struct otr__log_links before;
+	struct otr__ref newest = t->state.slot.log;
+	const uint8_t *page;
+	bool nomem = false;
+	uint32_t used = 0;
+	enum otr_status status = OTR_OK;
+
+	otr__log_page_init(&log);
+	if (newest.page != 0) {
+		status = otr__store_read(&t->store, &newest, OTR__LOG, 0, &page, NULL, err);
+		if (status == OTR_OK)
+			status = otr__log_page_decode(page, schema->page_bytes, schema, &log, t->scratch, err);
+		before = log.links;
+		if (status == OTR_OK)
+			status = add_group(k, &log, err);
+		if (status == OTR_OK)
+			used = otr__log_page_encode(k->page, schema->page_bytes, schema, &log, t->scratch, &nomem);
+		if (status == OTR_OK && used > 0)
+			status = otr__space_give_up(&k->space, &newest, err);
+	}
+	if (status == OTR_OK && used == 0 && !nomem) {
+		/* no room: the newest page is full, and stays */
+		otr__log_page_release(&log);
+		otr__log_page_init(&log);
+		log.links = (struct otr__log_links){ .skip_least_ns = INT64_MAX };
+		if (newest.page != 0)
+			status = links_after(k, &newest, &before, &log.links, err);
+		if (status == OTR_OK)
+			status = add_group(k, &log, err);
+		if (status == OTR_OK)
+			used = otr__log_page_encode(k->page, schema->page_bytes, schema, &log, t->scratch, &nomem);
+		if (status == OTR_OK && used == 0 && !nomem)
+			status = otr__fail(err, OTR_E_LIMIT, "4.5", "the records of a slot do not fit into a log page");
+	}
+	if (status == OTR_OK && nomem)
+		status = no_memory(err);
+	if (status == OTR_OK)
+		status = otr__space_write(&k->space, k->page, OTR__LOG, 0, &k->slot.log, err);
+	otr__log_page_release(&log);
+	return status;
+}
+
+enum otr_status
+otr__commit_spill(struct otr__commit *k, bool all, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	const struct otr_schema *schema = &t->header.schema;
+	size_t stay = all ? 0 : rows_to_carry(k), go = k->ride.n - stay;
+	struct otr__builder *b = NULL;
+	struct otr__rows rest;
+	enum otr_status status = write_log(k, err);
+
+	k->wrote_pages = true;
+	if (status != OTR_OK)
+		return status;
+	if (!otr__rows_init(&rest, schema->columns, stay + 16))
+		return no_memory(err);
+	if (go > 0) {
+		status = otr__builder_create(&k->space, schema, t->scratch, &k->root, &b, err);
+		if (status == OTR_OK)
+			status = otr__builder_append(b, &k->ride, 0, go, err);
+		if (status == OTR_OK)
+			status = otr__builder_finish(b, &k->root, err);
+		otr__builder_free(b);
+		if (status != OTR_OK) {
+			otr__rows_release(&rest);
+			return status;
+		}
+	}
+	otr__rows_append(&rest, &k->ride, go, k->ride.n);
+	otr__rows_release(&k->ride);
+	k->ride = rest;
+	k->carried.n = 0;
+	k->records = 0;
+	k->slot.area_bytes = 0;
+	k->slot.has_carried = stay > 0;
+	if (stay > 0) {
+		struct otr__put w = otr__put_into(k->slot.area, sizeof k->slot.area);
+
+		otr__block_put(&w, schema, &k->ride, 0, stay);
+		k->slot.area_bytes = (uint16_t)otr__block_size(schema, stay);
+	}
+	return OTR_OK;
+}
+
+/* ---- the slot ---------------------------------------------------------------------------------------------------------- */
+
+/* The slot could not be written, or may not be on disk: the bytes before are put back, so that nobody trusts it (SPEC 10.2-7). */
+static enum otr_status
+slot_failed(struct otr__target *t, unsigned index, uint64_t version, int failure, struct otr_error *err)
+{
+	/* no check: there is nothing left to do if this fails too, and the answer is "unknown" in any case */
+	(void)t->io.write(t->io.self, OTR__SLOT_OFFSET(index), t->state.bytes[index], OTR__SLOT_BYTES);
+	t->poisoned = true;
+	return otr__fail_sys(err, failure, "state of version %llu unknown; run otr-verify", (unsigned long long)version);
+}
+
+static enum otr_status
+write_slot(struct otr__commit *k, bool after_creation, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	uint8_t bytes[OTR__SLOT_BYTES];
+	unsigned index = 1 - t->state.index;
+	bool synced = false;
+	int failure = 0;
+
+	if (k->wrote_pages || (!t->own && !t->state.slot.self_synced)) {
+		failure = t->io.sync(t->io.self);
+		if (failure != 0) {
+			t->poisoned = true;
+			return otr__fail_sys(err, failure, "cannot sync");
+		}
+	}
+	k->slot.self_synced = t->io.can_write_synced(t->io.self);
+	if (k->slot.self_synced) {
+		otr__slot_encode(bytes, &k->slot, t->header.file_id);
+		failure = t->io.write_synced(t->io.self, OTR__SLOT_OFFSET(index), bytes, sizeof bytes, &synced);
+		if (failure != 0 && failure != EOPNOTSUPP)
+			return slot_failed(t, index, k->slot.version, failure, err);
+	}
+	if (!synced) {
+		k->slot.self_synced = false;
+		otr__slot_encode(bytes, &k->slot, t->header.file_id);
+		failure = t->io.write(t->io.self, OTR__SLOT_OFFSET(index), bytes, sizeof bytes);
+		if (failure == 0)
+			failure = t->io.sync(t->io.self);
+		if (failure != 0)
+			return slot_failed(t, index, k->slot.version, failure, err);
+	}
+	if (after_creation) {
+		failure = t->io.sync_directory(t->io.self);
+		if (failure != 0) {
+			t->poisoned = true;
+			return otr__fail_sys(err, failure, "state of version %llu unknown (cannot sync its directory)", (unsigned long long)k->slot.version);
+		}
+	}
+	memcpy(t->state.bytes[index], bytes, sizeof bytes);
+	t->state.slot = k->slot;
+	t->state.index = index;
+	t->state.next_version = k->slot.version + 1;
+	t->state.has_other = true;
+	t->own = true;
+	return OTR_OK;
+}
+
+enum otr_status
+otr__commit_finish(struct otr__commit *k, struct otr__record *record, const struct otr__rows *rows, size_t n, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	const struct otr_schema *schema = &t->header.schema;
+	struct otr__slot *slot = &k->slot;
+	struct otr__record last[OTR__RECORDS_MAX];
+	uint8_t *block = NULL;
+	struct otr__put w;
+	uint32_t records;
+	size_t most;
+	bool after_creation;
+	enum otr_status status = otr__slot_records(&t->state.slot, schema, NULL, last, &records, err);
+
+	if (status != OTR_OK)
+		return status;
+	after_creation = !t->own && (last[records - 1].kind == OTR_KIND_CREATE || last[records - 1].kind == OTR_KIND_COMPACT);
+	slot->commit_ns = t->io.now_ns(t->io.self);
+	slot->minor = OTR_FORMAT_MINOR;
+	slot->root = k->root.ref;
+	slot->tree_rows = k->root.rows;
+	if (record->has_kept)
+		slot->newest_rewrite = slot->version;
+	record->version = slot->version;
+	record->commit_ns = slot->commit_ns;
+	record->time_digits = slot->time_digits;
+	record->rows_ever = slot->rows_ever;
+	record->rows = slot->rows;
+	record->block = NULL;
+	record->block_bytes = 0;
+	record->row_count = (uint32_t)n;
+	if (n > 0) {
+		size_t size = otr__block_size(schema, n);
+
+		block = malloc(size);
+		if (block == NULL)
+			return no_memory(err);
+		w = otr__put_into(block, size);
+		otr__block_put(&w, schema, rows, 0, n);
+		record->block = block;
+		record->block_bytes = size;
+	}
+	w = otr__put_into(slot->area + slot->area_bytes, otr__slot_room(0) - slot->area_bytes);
+	otr__record_put(&w, record);
+	slot->area_bytes = (uint16_t)(slot->area_bytes + otr__record_size(record));
+	free(block);
+	record->block = NULL;
+	if (w.failed)
+		return otr__fail(err, OTR_E_LIMIT, "4.3", "the record does not fit into the slot");
+	most = (OTR__SLOT_BODY - OTR__SLOT_FIXED - slot->area_bytes) / 8;
+	status = otr__space_finish(&k->space, record->has_kept, most < OTR__FREED_MAX ? most : OTR__FREED_MAX, slot, err);
+	return status == OTR_OK ? write_slot(k, after_creation, err) : status;
+}

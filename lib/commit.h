@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * commit.h - making one version (SPEC 4.6, 10.2): the only place that writes a slot.
+ *
+ * Owns: the lock and what is read under it, the record area, spills and log pages, the order of writes and syncs, version numbers.
+ * Does not own: how rows come together (writer), how trees are written (build).
+ */
+#ifndef OTR_COMMIT_H
+#define OTR_COMMIT_H
+
+#include "build.h"
+#include "db.h"
+
+/* A file open for writing. */
+struct otr__target {
+	char *path;
+	struct otr_io io;
+	struct otr__header header;
+	struct otr__state state;             /* as last read, or written, under the lock */
+	struct otr__store store;
+	struct otr__scratch *scratch;
+	struct otr__notices notices;
+	bool own;                            /* the newest commit is this handle's, and durable */
+	bool poisoned;                       /* a write or sync failed: nothing more is written */
+};
+
+/* How long to wait for the lock, and whom to tell. */
+struct otr__patience {
+	int64_t wait_ns;
+	void (*waiting)(void *arg);          /* after a second; NULL: nobody */
+	void *arg;
+};
+
+OTR_MUST_CHECK enum otr_status otr__target_open(const char *path, struct otr__target *target, struct otr_error *err);
+void otr__target_close(struct otr__target *target);
+
+/*
+ * Takes the writer lock on the inode that the path leads to, then reads the state under it (SPEC 10.2-1, -2).
+ * Returns OTR_OK; OTR_E_BUSY; OTR_E_CORRUPT where the newest slot is damaged; OTR_E_ARG if the file was replaced by one of another schema; _IO, ...
+ */
+OTR_MUST_CHECK enum otr_status otr__target_lock(struct otr__target *target, const struct otr__patience *patience, struct otr_error *err);
+void otr__target_unlock(struct otr__target *target);
+
+/* One commit being made, between lock and unlock. */
+struct otr__commit {
+	struct otr__target *target;
+	struct otr__space space;
+	struct otr__slot slot;               /* the next one */
+	struct otr__root root;               /* its tree so far */
+	/* what rides */
+	struct otr__record record[OTR__RECORDS_MAX];
+	uint32_t records;
+	struct otr__rows carried, ride;      /* ride: carried rows and those of the records, joined */
+	bool plain;                          /* the group is plain so far (SPEC 4.6-4) */
+	size_t depth;                        /* how far before the end a row came in */
+	bool wrote_pages;
+	uint8_t *page;                       /* work space */
+};
+
+/* Starts from the state.  On failure nothing is left to release. */
+OTR_MUST_CHECK enum otr_status otr__commit_begin(struct otr__target *target, struct otr__commit *commit, struct otr_error *err);
+void otr__commit_release(struct otr__commit *commit);
+
+/* Bytes of a record that would still ride with n rows (0: a record without rows): whether it is small enough to ride at all, and whether the area has room now. */
+bool otr__commit_may_ride(const struct otr__commit *commit, size_t rows, size_t record_bytes);
+bool otr__commit_has_room(const struct otr__commit *commit, size_t record_bytes);
+
+/* Spills (SPEC 4.6-4).  all: no row stays behind as a carried one. */
+OTR_MUST_CHECK enum otr_status otr__commit_spill(struct otr__commit *commit, bool all, struct otr_error *err);
+
+/*
+ * Completes the slot and writes it, durably.  record: kind, added, removed, strings, kept root; version, time and counts are filled in here.  rows [0, n) ride in it
+ * (n 0: none; they must fit).  first_ns, last_ns, rows, rows_ever, time_digits of commit->slot must be set; root, tree_rows are taken from
+ * commit->root.
+ */
+OTR_MUST_CHECK enum otr_status otr__commit_finish(struct otr__commit *commit, struct otr__record *record, const struct otr__rows *rows, size_t n,
+    struct otr_error *err);
+
+#endif

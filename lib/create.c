@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * create.c - making an empty series (SPEC 10.3): under a temporary name, synced, locked, linked into place.  Either the name does not exist afterwards, or it
+ * names a whole file.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commit.h"
+#include "metadata.h"
+#include "text.h"
+
+uint32_t
+otr_default_page_bytes(uint32_t columns)
+{
+	if (columns <= 1)
+		return 8192;
+	if (columns <= 3)
+		return 16384;
+	return columns <= 8 ? 32768 : 65536;
+}
+
+static enum otr_status
+check_options(const struct otr_create_options *o, struct otr_error *err)
+{
+	if (o->policies.has_max_size || o->policies.has_retain || o->policies.history != OTR_HISTORY_ALL)
+		return otr__fail(err, OTR_E_UNSUPPORTED, "9.4", "policies of size, age or history are not there yet");
+	if ((unsigned)o->policies.duplicates > OTR_ERROR)
+		return otr__fail(err, OTR_E_ARG, "4.1", "no such duplicate policy: %d", (int)o->policies.duplicates);
+	if (o->author != NULL && (strlen(o->author) > OTR_MAX_AUTHOR ||
+	    !otr__text_ok((const uint8_t *)o->author, strlen(o->author), OTR__TEXT_PLAIN)))
+		return otr__fail(err, OTR_E_ARG, "2.5", "author: at most %d bytes of UTF-8 without control characters", OTR_MAX_AUTHOR);
+	if (o->message != NULL && (strlen(o->message) > OTR_MAX_MESSAGE ||
+	    !otr__text_ok((const uint8_t *)o->message, strlen(o->message), OTR__TEXT_LINES)))
+		return otr__fail(err, OTR_E_ARG, "2.5", "message: at most %d bytes of UTF-8 without control characters but newline and tab", OTR_MAX_MESSAGE);
+	return OTR_OK;
+}
+
+static enum otr_status
+write_bytes(struct otr_io *io, uint64_t offset, const uint8_t *bytes, size_t len, struct otr_error *err)
+{
+	int failure = io->write(io->self, offset, bytes, len);
+
+	return failure == 0 ? OTR_OK : otr__fail_sys(err, failure, "cannot write");
+}
+
+/* Everything that an empty file holds, into io. */
+static enum otr_status
+write_file(struct otr_io *io, const struct otr_schema *schema, const struct otr_create_options *o, const uint8_t *meta, size_t meta_len,
+    struct otr_error *err)
+{
+	struct otr__header header = { .major = OTR_FORMAT_MAJOR, .minor = OTR_FORMAT_MINOR, .schema = *schema };
+	struct otr__record record = { .kind = OTR_KIND_CREATE };
+	struct otr__slot *slot = calloc(1, sizeof *slot);
+	struct otr__space space = { .version = 0 };
+	struct otr__store store = { .io = NULL };
+	uint8_t bytes[OTR__SLOT_BYTES];
+	struct otr__put w;
+	uint64_t fixed = OTR__START_BYTES / schema->page_bytes;
+	enum otr_status status = OTR_OK;
+	int failure;
+
+	if (slot == NULL)
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	failure = io->random(io->self, header.file_id, sizeof header.file_id);
+	if (failure != 0) {
+		status = otr__fail_sys(err, failure, "no random bytes for the file's id");
+		goto out;
+	}
+	header.file_id[0] |= 1;              /* not all zero */
+	header.created_ns = io->now_ns(io->self);
+	slot->commit_ns = header.created_ns;
+	slot->minor = OTR_FORMAT_MINOR;
+	slot->horizon_ns = INT64_MIN;
+	slot->page_count = fixed > 0 ? fixed : 1;
+	slot->policies = o->policies;
+	if (!otr__store_init(&store, io, &header) || !otr__space_init(&space, &store, header.file_id, slot, 0)) {
+		status = otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+		goto out;
+	}
+	/* 32 and 64 KiB pages: the bytes up to page 1 are zero, and there */
+	if (schema->page_bytes > OTR__START_BYTES) {
+		memset(bytes, 0, sizeof bytes);
+		status = write_bytes(io, schema->page_bytes - sizeof bytes, bytes, sizeof bytes, err);
+	}
+	if (status == OTR_OK && meta_len > 0)
+		status = otr__metadata_write(&space, meta, meta_len, &slot->metadata, err);
+	if (status == OTR_OK)
+		status = otr__space_finish(&space, false, 0, slot, err);
+	if (status != OTR_OK)
+		goto out;
+	record.commit_ns = slot->commit_ns;
+	record.author = (const uint8_t *)(o->author == NULL ? "" : o->author);
+	record.author_bytes = (uint16_t)(o->author == NULL ? 0 : strlen(o->author));
+	record.message = (const uint8_t *)(o->message == NULL ? "" : o->message);
+	record.message_bytes = (uint16_t)(o->message == NULL ? 0 : strlen(o->message));
+	w = otr__put_into(slot->area, otr__slot_room(0));
+	otr__record_put(&w, &record);
+	slot->area_bytes = (uint16_t)otr__record_size(&record);
+	slot->self_synced = true;            /* the whole file is synced before it gets its name */
+	otr__header_encode(bytes, &header);
+	status = write_bytes(io, 0, bytes, sizeof bytes, err);
+	if (status == OTR_OK)
+		status = write_bytes(io, OTR__HEADER_COPY, bytes, sizeof bytes, err);
+	if (status == OTR_OK) {
+		otr__slot_encode(bytes, slot, header.file_id);
+		status = write_bytes(io, OTR__SLOT_OFFSET(0), bytes, sizeof bytes, err);
+	}
+	if (status == OTR_OK) {
+		otr__slot_encode_unwritten(bytes, header.file_id);
+		status = write_bytes(io, OTR__SLOT_OFFSET(1), bytes, sizeof bytes, err);
+	}
+out:
+	otr__space_release(&space);
+	otr__store_release(&store);
+	free(slot);
+	return status;
+}
+
+/* Has the lock of the file that is to be replaced; io->self is NULL if there is none. */
+static enum otr_status
+lock_old(const char *path, int64_t wait_ns, struct otr_io *io, struct otr_error *err)
+{
+	int64_t waited = 0, step = 1000000;
+	struct otr_error second;
+	enum otr_status status;
+
+	io->self = NULL;
+	status = otr__io_open(path, true, io, &second);
+	if (status == OTR_E_IO && second.sys_errno == ENOENT)
+		return OTR_OK;
+	if (status != OTR_OK) {
+		if (err != NULL)
+			*err = second;
+		return status == OTR_E_IO && (second.sys_errno == EISDIR || second.sys_errno == ESPIPE || second.sys_errno == ENXIO) ?
+		    otr__fail(err, OTR_E_EXISTS, "", "exists and is not a regular file") : status;
+	}
+	for (;;) {
+		int failure = io->lock(io->self);
+
+		if (failure == 0)
+			return OTR_OK;
+		if (failure != EAGAIN || waited >= wait_ns) {
+			io->close(io->self);
+			io->self = NULL;
+			if (failure != EAGAIN)
+				return otr__fail_sys(err, failure, "cannot lock");
+			return otr__fail(err, OTR_E_BUSY, "10.2-1", "another writer holds the lock");
+		}
+		(void)io->pause(io->self, step);
+		waited += step;
+	}
+}
+
+enum otr_status
+otr_create(const char *path, const struct otr_schema *wanted, const struct otr_create_options *o, struct otr_error *err)
+{
+	struct otr_schema *schema = malloc(sizeof *schema);
+	struct otr_io io = { .self = NULL }, old = { .self = NULL };
+	uint8_t *meta = NULL;
+	size_t meta_len = 0;
+	enum otr_status status;
+
+	if (schema == NULL)
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	*schema = *wanted;
+	if (schema->page_bytes == 0)
+		schema->page_bytes = otr_default_page_bytes(schema->columns);
+	status = otr__schema_check(schema, err);
+	if (status == OTR_OK)
+		status = check_options(o, err);
+	if (status == OTR_OK && o->meta_count > 0)
+		status = otr__metadata_stream(o->meta, o->meta_count, &meta, &meta_len, err);
+	if (status == OTR_OK && o->replace)
+		status = lock_old(path, o->wait_ns, &old, err);
+	if (status == OTR_OK)
+		status = otr__io_create(path, &io, err);
+	if (status == OTR_OK)
+		status = write_file(&io, schema, o, meta, meta_len, err);
+	if (status == OTR_OK)
+		status = otr__io_publish(&io, o->replace, err);
+	if (io.self != NULL)
+		io.close(io.self);
+	if (old.self != NULL)
+		old.close(old.self);
+	free(meta);
+	free(schema);
+	return status;
+}

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * io.c - the file backend of struct otr_io.
+ *
+ * Linux gives open-file-description locks, unnamed temporary files and a write that is its own sync; each has a second way here: process locks,
+ * O_EXCL names, write and sync apart.  No state but the handle's.
+ */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE 1      /* F_OFD_SETLK, pwritev2 */
+#endif
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef F_OFD_SETLK
+#define SETLK F_OFD_SETLK
+#else
+#define SETLK F_SETLK
+#endif
+
+struct file {
+	int fd;
+	bool borrowed;           /* fd is the caller's */
+	char *path;              /* NULL for a borrowed fd */
+	char *temporary;         /* name that close removes, or NULL */
+};
+
+static int
+file_read(void *self, uint64_t offset, void *bytes, size_t len, size_t *got)
+{
+	const struct file *f = self;
+	size_t done = 0;
+
+	if (offset > (uint64_t)INT64_MAX - len)
+		return EFBIG;
+	while (done < len) {
+		ssize_t n = pread(f->fd, (char *)bytes + done, len - done, (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	*got = done;
+	return 0;
+}
+
+static int
+file_write(void *self, uint64_t offset, const void *bytes, size_t len)
+{
+	const struct file *f = self;
+	size_t done = 0;
+
+	if (offset > (uint64_t)INT64_MAX - len)
+		return EFBIG;
+	while (done < len) {
+		ssize_t n = pwrite(f->fd, (const char *)bytes + done, len - done, (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		if (n == 0)          /* cannot be for len > 0, but must not loop for ever */
+			return EIO;
+		done += (size_t)n;   /* a short write: the next call tells why */
+	}
+	return 0;
+}
+
+static int
+file_sync(void *self)
+{
+	const struct file *f = self;
+
+	/* EINTR too: whether the data is out is then unknown, and a second call may say 0 for pages that were dropped */
+	return fdatasync(f->fd) == 0 ? 0 : errno;
+}
+
+#if defined(__linux__) && defined(RWF_DSYNC)
+static bool
+file_can_write_synced(void *self)
+{
+	(void)self;              /* any file: a kernel or file system without RWF_DSYNC is found by the call, see below */
+	return true;
+}
+
+static int
+file_write_synced(void *self, uint64_t offset, const void *bytes, size_t len, bool *synced)
+{
+	const struct file *f = self;
+	struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = len };
+	ssize_t n;
+
+	*synced = false;
+	do
+		n = pwritev2(f->fd, &part, 1, (off_t)offset, RWF_DSYNC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
+		return EOPNOTSUPP;
+	if (n < 0)
+		return errno;
+	if ((size_t)n < len)     /* a slot is one call or none: the rest of it would be a second one */
+		return ENOSPC;
+	*synced = true;
+	return 0;
+}
+#else
+static bool
+file_can_write_synced(void *self)
+{
+	(void)self;
+	return false;
+}
+
+static int
+file_write_synced(void *self, uint64_t offset, const void *bytes, size_t len, bool *synced)
+{
+	(void)self; (void)offset; (void)bytes; (void)len;
+	*synced = false;
+	return EOPNOTSUPP;
+}
+#endif
+
+/* The directory part of a path: the caller's, freed with free; NULL: out of memory. */
+static char *
+directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+	char *dir;
+
+	if (slash == NULL)
+		return strdup(".");
+	if (len == 0)
+		return strdup("/");
+	dir = malloc(len + 1);
+	if (dir != NULL) {
+		memcpy(dir, path, len);
+		dir[len] = '\0';
+	}
+	return dir;
+}
+
+static int
+file_sync_directory(void *self)
+{
+	const struct file *f = self;
+	char *dir;
+	int fd, result = 0;
+
+	if (f->path == NULL)
+		return 0;            /* a borrowed descriptor is only read */
+	dir = directory_of(f->path);
+	if (dir == NULL)
+		return ENOMEM;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		result = errno;
+	} else {
+		/* some file systems cannot sync a directory, and say so by EINVAL: nothing is lost that they could keep */
+		if (fsync(fd) != 0 && errno != EINVAL)
+			result = errno;
+		(void)close(fd);         /* nothing was written through it */
+	}
+	free(dir);
+	return result;
+}
+
+static int
+file_size(void *self, uint64_t *bytes)
+{
+	const struct file *f = self;
+	struct stat st;
+
+	if (fstat(f->fd, &st) != 0)
+		return errno;
+	*bytes = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int
+set_lock(const struct file *f, short type)
+{
+	struct flock lock;
+
+	memset(&lock, 0, sizeof lock);
+	lock.l_type = type;
+	lock.l_whence = SEEK_SET;
+	while (fcntl(f->fd, SETLK, &lock) != 0) {
+		if (errno == EINTR)
+			continue;
+		return errno == EACCES ? EAGAIN : errno;
+	}
+	return 0;
+}
+
+static int
+file_lock(void *self)
+{
+	return set_lock(self, F_WRLCK);
+}
+
+static void
+file_unlock(void *self)
+{
+	(void)set_lock(self, F_UNLCK);   /* closing drops it in any case */
+}
+
+static int
+file_is_current(void *self, bool *current)
+{
+	const struct file *f = self;
+	struct stat mine, named;
+
+	if (fstat(f->fd, &mine) != 0)
+		return errno;
+	if (f->path == NULL) {
+		*current = true;
+	} else if (stat(f->path, &named) != 0) {
+		if (errno != ENOENT)
+			return errno;
+		*current = false;
+	} else {
+		*current = mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
+	}
+	return 0;
+}
+
+static int64_t
+file_now_ns(void *self)
+{
+	struct timespec now;
+
+	(void)self;
+	if (clock_gettime(CLOCK_REALTIME, &now) != 0)
+		return 0;
+	/* the clock of a machine may be anywhere; a time outside the format's range becomes its nearest limit */
+	if (now.tv_sec >= INT64_MAX / 1000000000)
+		return OTR_TIME_MAX;
+	if (now.tv_sec <= INT64_MIN / 1000000000)
+		return OTR_TIME_MIN;
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int
+file_pause(void *self, int64_t ns)
+{
+	struct timespec wait = { .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+
+	(void)self;
+	return nanosleep(&wait, NULL) == 0 ? 0 : errno;
+}
+
+static int
+file_random(void *self, void *bytes, size_t len)
+{
+	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	size_t got = 0;
+	int result;
+
+	(void)self;
+	if (fd < 0)
+		return errno;
+	while (got < len) {
+		ssize_t n = read(fd, (char *)bytes + got, len - got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		got += (size_t)n;
+	}
+	result = got == len ? 0 : EIO;
+	(void)close(fd);             /* it was only read */
+	return result;
+}
+
+static void
+file_close(void *self)
+{
+	struct file *f = self;
+
+	if (f->temporary != NULL)
+		(void)unlink(f->temporary);      /* of a file that was not published; nothing is left to do if that fails */
+	if (!f->borrowed && f->fd >= 0)
+		(void)close(f->fd);              /* what had to be durable was synced before */
+	free(f->temporary);
+	free(f->path);
+	free(f);
+}
+
+static void
+fill(struct otr_io *io, struct file *f)
+{
+	*io = (struct otr_io){ .self = f, .read = file_read, .write = file_write, .write_synced = file_write_synced,
+		.can_write_synced = file_can_write_synced, .sync = file_sync, .sync_directory = file_sync_directory, .size = file_size,
+		.lock = file_lock, .unlock = file_unlock, .is_current = file_is_current, .now_ns = file_now_ns, .pause = file_pause,
+		.random = file_random, .close = file_close };
+}
+
+static struct file *
+new_file(int fd, bool borrowed, const char *path)
+{
+	struct file *f = calloc(1, sizeof *f);
+
+	if (f == NULL)
+		return NULL;
+	f->fd = fd;
+	f->borrowed = borrowed;
+	if (path != NULL && (f->path = strdup(path)) == NULL) {
+		free(f);
+		return NULL;
+	}
+	return f;
+}
+
+static enum otr_status
+check_regular(int fd, struct otr_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return otr__fail_sys(err, errno, "cannot read its status");
+	if (!S_ISREG(st.st_mode))
+		return otr__fail_sys(err, S_ISDIR(st.st_mode) ? EISDIR : ESPIPE, "not a regular file");
+	return OTR_OK;
+}
+
+enum otr_status
+otr__io_open(const char *path, bool writable, struct otr_io *io, struct otr_error *err)
+{
+	struct file *f;
+	enum otr_status status;
+	/* O_NONBLOCK until it is known to be a regular file: the open of a FIFO must not hang */
+	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return otr__fail_sys(err, errno, "cannot open");
+	status = check_regular(fd, err);
+	if (status != OTR_OK) {
+		(void)close(fd);
+		return status;
+	}
+	f = new_file(fd, false, path);
+	if (f == NULL) {
+		(void)close(fd);
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	}
+	fill(io, f);
+	return OTR_OK;
+}
+
+enum otr_status
+otr__io_open_fd(int fd, struct otr_io *io, struct otr_error *err)
+{
+	struct file *f;
+	enum otr_status status = check_regular(fd, err);
+
+	if (status != OTR_OK)
+		return status;
+	f = new_file(fd, true, NULL);
+	if (f == NULL)
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	fill(io, f);
+	return OTR_OK;
+}
+
+enum otr_status
+otr__io_create(const char *path, struct otr_io *io, struct otr_error *err)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
+	char *dir = directory_of(path);
+	char *name = NULL;
+	size_t room;
+	struct file *f;
+	int fd = -1, attempt, failure = ENOMEM;
+
+	if (dir == NULL)
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	room = strlen(dir) + 32;
+	name = malloc(room);
+	for (attempt = 0; name != NULL && attempt < 100 && fd < 0; attempt++) {
+		uint8_t noise[10];
+		char tail[11];
+		size_t i;
+
+		failure = file_random(NULL, noise, sizeof noise);
+		if (failure != 0)
+			break;
+		for (i = 0; i < sizeof noise; i++)
+			tail[i] = digits[noise[i] & 31];
+		tail[sizeof noise] = '\0';
+		(void)snprintf(name, room, "%s/.otr-%s.tmp", dir, tail);
+		fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+		failure = errno;
+		if (fd < 0 && failure != EEXIST)
+			break;
+	}
+	free(dir);
+	f = fd < 0 ? NULL : new_file(fd, false, path);
+	if (f == NULL) {
+		if (fd >= 0) {
+			(void)unlink(name);
+			(void)close(fd);
+		}
+		free(name);
+		if (failure == ENOMEM || fd >= 0)
+			return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+		return otr__fail_sys(err, failure, "cannot make a file in its directory");
+	}
+	f->temporary = name;
+	fill(io, f);
+	return OTR_OK;
+}
+
+enum otr_status
+otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err)
+{
+	struct file *f = io->self;
+	struct stat old;
+	int failure;
+
+	if (replace && lstat(f->path, &old) == 0) {
+		if (!S_ISREG(old.st_mode))
+			return otr__fail(err, OTR_E_EXISTS, "", "exists and is not a regular file");
+		(void)fchmod(f->fd, old.st_mode & 07777);            /* kept where permitted */
+		if (fchown(f->fd, old.st_uid, old.st_gid) != 0)
+			(void)0;                                     /* likewise: only root may give files away */
+	}
+	if (fsync(f->fd) != 0)
+		return otr__fail_sys(err, errno, "cannot sync");
+	failure = file_lock(f);
+	if (failure != 0)
+		return otr__fail_sys(err, failure, "cannot lock");
+	if (replace) {
+		if (rename(f->temporary, f->path) != 0)
+			return otr__fail_sys(err, errno, "cannot rename into place");
+	} else {
+		if (link(f->temporary, f->path) != 0) {
+			if (errno == EEXIST)
+				return otr__fail(err, OTR_E_EXISTS, "", "exists already");
+			return otr__fail_sys(err, errno, "cannot link into place");
+		}
+		(void)unlink(f->temporary);                          /* a second name of a whole file: harmless if it stays */
+	}
+	free(f->temporary);
+	f->temporary = NULL;
+	failure = file_sync_directory(f);
+	file_unlock(f);
+	if (failure != 0)
+		return otr__fail_sys(err, failure, "cannot sync its directory");
+	return OTR_OK;
+}
+
+enum otr_status
+otr__io_read(struct otr_io *io, uint64_t offset, void *bytes, size_t len, struct otr_error *err)
+{
+	size_t got = 0;
+	int failure = io->read(io->self, offset, bytes, len, &got);
+	enum otr_status status;
+
+	if (failure != 0) {
+		status = otr__fail_sys(err, failure, "cannot read");
+		otr__fail_place(err, -1, (int64_t)offset);
+		return status;
+	}
+	if (got < len) {
+		status = otr__fail(err, OTR_E_TRUNCATED, "3.2-2", "ends at byte %llu, where %zu bytes from byte %llu are needed",
+		    (unsigned long long)(offset + got), len, (unsigned long long)offset);
+		otr__fail_place(err, -1, (int64_t)offset);
+		return status;
+	}
+	return OTR_OK;
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log.c - finding commits by the links of the log, and what their versions are made of (see log.h; SPEC 4.5, 8).
+ *
+ * A search starts at the newest log page and goes back only: each link leads to a page of a lower index, which is checked, so it ends.
+ */
+#include "log.h"
+
+#include <string.h>
+
+#include "ride.h"
+
+static enum otr_status
+read_links(struct otr__log *log, const struct otr__ref *ref, uint64_t index, bool index_known, const uint8_t **page, struct otr__log_links *links,
+    struct otr_error *err)
+{
+	enum otr_status status = otr__store_read(log->store, ref, OTR__LOG, 0, page, NULL, err);
+
+	if (status != OTR_OK)
+		return status;
+	status = otr__log_links_decode(*page, log->store->page_bytes, log->schema, links, err);
+	if (status == OTR_OK && index_known && links->index != index)
+		status = otr__fail(err, OTR_E_CORRUPT, "4.5-3", "log page of index %llu, expected %llu", (unsigned long long)links->index,
+		    (unsigned long long)index);
+	if (status != OTR_OK)
+		otr__fail_place(err, (int64_t)ref->page, -1);
+	return status;
+}
+
+static enum otr_status
+not_found(const struct otr__log *log, uint64_t number, struct otr_error *err)
+{
+	const struct otr__slot *slot = log->slot;
+
+	if (number < slot->oldest_version)
+		return otr__fail(err, OTR_E_NOTFOUND, "8.8", "version %llu is pruned; the oldest kept is %llu", (unsigned long long)number,
+		    (unsigned long long)slot->oldest_version);
+	return otr__fail(err, OTR_E_NOTFOUND, "8.1", "no version %llu; versions are %llu to %llu", (unsigned long long)number,
+	    (unsigned long long)slot->oldest_version, (unsigned long long)slot->version);
+}
+
+/* Decodes the log page that holds version number, or would. */
+static enum otr_status
+page_of_version(struct otr__log *log, uint64_t number, struct otr__log_page *out, struct otr_error *err)
+{
+	struct otr__ref ref = log->slot->log;
+	struct otr__log_links links;
+	uint64_t index = 0;
+	bool known = false;
+
+	if (ref.page == 0)
+		return not_found(log, number, err);
+	for (;;) {
+		const uint8_t *page;
+		enum otr_status status = read_links(log, &ref, index, known, &page, &links, err);
+
+		if (status != OTR_OK)
+			return status;
+		if (number >= links.first_version)
+			return otr__log_page_decode(page, log->store->page_bytes, log->schema, out, log->scratch, err);
+		if (links.index == 0)
+			return not_found(log, number, err);
+		known = true;
+		if (number <= links.skip_version) {
+			ref = links.skip;
+			index = links.skip_index;
+		} else {
+			ref = links.prev;
+			index = links.index - 1;
+		}
+	}
+}
+
+/* The first kept root of the log pages after version number, which the newest log page's `rewrite` says is there. */
+static enum otr_status
+first_rewrite(struct otr__log *log, uint64_t number, struct otr__kept *kept, struct otr_error *err)
+{
+	struct otr__ref ref = log->slot->log;
+	uint64_t index = 0;
+	bool known = false;
+
+	for (;;) {
+		struct otr__log_links links;
+		const uint8_t *page;
+		enum otr_status status = read_links(log, &ref, index, known, &page, &links, err);
+
+		if (status != OTR_OK)
+			return status;
+		known = true;
+		if (links.skip_rewrite > number) {
+			ref = links.skip;
+			index = links.skip_index;
+		} else if (links.prev_rewrite > number) {
+			ref = links.prev;
+			index = links.index - 1;
+		} else {
+			struct otr__log_page full;
+			uint32_t i;
+
+			otr__log_page_init(&full);
+			status = otr__log_page_decode(page, log->store->page_bytes, log->schema, &full, log->scratch, err);
+			for (i = 0; status == OTR_OK && i < full.records; i++) {
+				if (full.record[i].has_kept && full.record[i].version > number) {
+					*kept = full.record[i].kept;
+					break;
+				}
+			}
+			if (status == OTR_OK && i == full.records)
+				status = otr__fail(err, OTR_E_CORRUPT, "4.5", "no kept root after version %llu, though the links say so",
+				    (unsigned long long)number);
+			otr__log_page_release(&full);
+			return status;
+		}
+	}
+}
+
+/* The root that has version number: of the first rewrite after it, or the present one (SPEC 8.2). */
+static enum otr_status
+root_of(struct otr__log *log, uint64_t number, const struct otr__record *record, uint32_t records, struct otr__kept *from, struct otr_error *err)
+{
+	const struct otr__slot *slot = log->slot;
+	uint32_t i;
+
+	*from = (struct otr__kept){ .root = slot->root, .base_row = slot->base_row, .tree_rows = slot->tree_rows };
+	if (number >= slot->newest_rewrite)
+		return OTR_OK;
+	if (slot->log.page != 0) {
+		struct otr__log_links links;
+		const uint8_t *page;
+		enum otr_status status = read_links(log, &slot->log, 0, false, &page, &links, err);
+
+		if (status != OTR_OK)
+			return status;
+		if (links.rewrite > number)
+			return first_rewrite(log, number, from, err);
+	}
+	for (i = 0; i < records; i++) {
+		if (record[i].has_kept && record[i].version > number) {
+			*from = record[i].kept;
+			return OTR_OK;
+		}
+	}
+	/* a rewrite of a series without a tree keeps no root: before it there was nothing */
+	*from = (struct otr__kept){ .base_row = 0 };
+	return OTR_OK;
+}
+
+static void
+keep_text(struct otr__version *version, const struct otr__record *record)
+{
+	version->record = *record;
+	memcpy(version->text, record->author, record->author_bytes);
+	memcpy(version->text + record->author_bytes, record->message, record->message_bytes);
+	version->record.author = (const uint8_t *)version->text;
+	version->record.message = (const uint8_t *)version->text + record->author_bytes;
+	version->record.block = NULL;
+	version->record.block_bytes = 0;
+}
+
+static enum otr_status
+join(struct otr__rows *rows, const struct otr__rows *src, size_t from, size_t to, enum otr_duplicates policy, struct otr_error *err)
+{
+	bool last;
+
+	if (!otr__rows_reserve(rows, rows->n + (to - from)))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	for (; from < to; from++)
+		(void)otr__ride_join(rows, src, from, policy, &last);
+	return OTR_OK;
+}
+
+enum otr_status
+otr__log_riding(const struct otr__slot *slot, const struct otr_schema *schema, const struct otr__rows *carried, const struct otr__record *record,
+    uint32_t records, struct otr__rows *rows, struct otr_error *err)
+{
+	struct otr__rows block;
+	enum otr_status status;
+	uint32_t i, n;
+
+	if (!otr__rows_init(rows, schema->columns, carried->n + 16))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	otr__rows_append(rows, carried, 0, carried->n);
+	if (!otr__rows_init(&block, schema->columns, 16)) {
+		otr__rows_release(rows);
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	}
+	status = OTR_OK;
+	for (i = 0; i < records && status == OTR_OK; i++) {
+		struct otr__reader r;
+
+		if (record[i].block == NULL)
+			continue;
+		r = otr__reader_of(record[i].block, record[i].block_bytes);
+		block.n = 0;
+		memset(block.has_null, 0, sizeof block.has_null);
+		status = otr__block_get(&r, schema, &block, &n, err);
+		if (status == OTR_OK)
+			status = join(rows, &block, 0, block.n, slot->policies.duplicates, err);
+	}
+	otr__rows_release(&block);
+	if (status != OTR_OK)
+		otr__rows_release(rows);
+	rows->decoded = UINT64_MAX;
+	return status;
+}
+
+/* Version number, whose record is record[i] of the slot's area. */
+static enum otr_status
+version_in_area(struct otr__log *log, const struct otr__rows *carried, const struct otr__record *record, uint32_t records, uint32_t i,
+    struct otr__version *version, struct otr_error *err)
+{
+	const struct otr__slot *slot = log->slot;
+	enum otr_status status = root_of(log, record[i].version, record, records, &version->from, err);
+	uint32_t k;
+
+	if (status != OTR_OK)
+		return status;
+	for (k = 0; k <= i && record[k].block == NULL; k++)
+		;
+	status = otr__log_riding(slot, log->schema, carried, record, i + 1, &version->ride, err);
+	if (status != OTR_OK)
+		return status;
+	if (k <= i || carried->n > 0)
+		version->tree_end = slot->base_row + slot->tree_rows;
+	else
+		version->tree_end = record[i].rows_ever;
+	return OTR_OK;
+}
+
+/* Version number, whose record is record[i] of a log page. */
+static enum otr_status
+version_in_page(struct otr__log *log, const struct otr__log_page *page, uint32_t i, struct otr__version *version, struct otr_error *err)
+{
+	const struct otr__group *g = NULL;
+	uint32_t k, from, rows;
+	enum otr_status status;
+
+	if (!otr__rows_init(&version->ride, log->schema->columns, 16))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	version->ride.decoded = UINT64_MAX;
+	version->tree_end = page->record[i].rows_ever;
+	for (k = 0; k < page->groups; k++)
+		if (i >= page->group[k].record && i - page->group[k].record < page->group[k].records)
+			g = &page->group[k];
+	if (g == NULL)
+		return OTR_OK;
+	rows = g->carried;
+	for (k = g->record; k <= i; k++)
+		rows += page->record[k].row_count;
+	if (rows == 0)
+		return OTR_OK;
+	version->tree_end = g->tree_end;
+	from = g->row;
+	status = join(&version->ride, &page->rows, from, from + rows, g->duplicates, err);
+	if (status != OTR_OK)
+		otr__rows_release(&version->ride);
+	return status;
+}
+
+static enum otr_status
+version_in_log(struct otr__log *log, uint64_t number, const struct otr__record *record, uint32_t records, struct otr__version *version,
+    struct otr_error *err)
+{
+	struct otr__log_page page;
+	enum otr_status status;
+	uint32_t i;
+
+	otr__log_page_init(&page);
+	status = page_of_version(log, number, &page, err);
+	if (status == OTR_OK) {
+		for (i = 0; i < page.records && page.record[i].version != number; i++)
+			;
+		if (i == page.records)
+			status = not_found(log, number, err);
+		else
+			status = version_in_page(log, &page, i, version, err);
+	}
+	if (status == OTR_OK) {
+		keep_text(version, &page.record[i]);
+		status = root_of(log, number, record, records, &version->from, err);
+		if (status != OTR_OK)
+			otr__rows_release(&version->ride);
+	}
+	otr__log_page_release(&page);
+	return status;
+}
+
+enum otr_status
+otr__log_version(struct otr__log *log, uint64_t number, struct otr__version *version, struct otr_error *err)
+{
+	struct otr__record record[OTR__RECORDS_MAX];
+	struct otr__rows carried;
+	uint32_t records, i;
+	enum otr_status status;
+
+	if (number < log->slot->oldest_version || number > log->slot->version)
+		return not_found(log, number, err);
+	if (!otr__rows_init(&carried, log->schema->columns, 16))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	status = otr__slot_records(log->slot, log->schema, &carried, record, &records, err);
+	if (status == OTR_OK) {
+		for (i = 0; i < records && record[i].version != number; i++)
+			;
+		if (i < records) {
+			status = version_in_area(log, &carried, record, records, i, version, err);
+			if (status == OTR_OK)
+				keep_text(version, &record[i]);
+		} else if (records > 0 && number > record[0].version) {
+			status = not_found(log, number, err);      /* a number that was skipped */
+		} else {
+			status = version_in_log(log, number, record, records, version, err);
+		}
+	}
+	otr__rows_release(&carried);
+	if (status != OTR_OK)
+		return status;
+	if (version->tree_end < version->from.base_row || version->tree_end - version->from.base_row > version->from.tree_rows) {
+		otr__rows_release(&version->ride);
+		return otr__fail(err, OTR_E_CORRUPT, "8.3", "version %llu ends at row %llu, its root at %llu", (unsigned long long)number,
+		    (unsigned long long)version->tree_end, (unsigned long long)(version->from.base_row + version->from.tree_rows));
+	}
+	return OTR_OK;
+}
+
+enum otr_status
+otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct otr_error *err)
+{
+	struct otr__record record[OTR__RECORDS_MAX];
+	uint32_t records;
+	struct otr__ref ref = log->slot->log;
+	uint64_t index = 0;
+	bool known = false, found = false;
+	enum otr_status status = otr__slot_records(log->slot, log->schema, NULL, record, &records, err);
+
+	if (status != OTR_OK)
+		return status;
+	while (!found && records > 0) {
+		records--;
+		if (record[records].commit_ns <= time_ns) {
+			*number = record[records].version;
+			found = true;
+		}
+	}
+	while (!found && ref.page != 0) {
+		struct otr__log_links links;
+		const uint8_t *page;
+
+		status = read_links(log, &ref, index, known, &page, &links, err);
+		if (status != OTR_OK)
+			return status;
+		known = true;
+		if (links.least_ns <= time_ns) {
+			struct otr__log_page full;
+			uint32_t i;
+
+			otr__log_page_init(&full);
+			status = otr__log_page_decode(page, log->store->page_bytes, log->schema, &full, log->scratch, err);
+			for (i = full.records; status == OTR_OK && !found && i > 0; i--) {
+				if (full.record[i - 1].commit_ns <= time_ns) {
+					*number = full.record[i - 1].version;
+					found = true;
+				}
+			}
+			otr__log_page_release(&full);
+			if (status != OTR_OK)
+				return status;
+			break;
+		}
+		if (links.index == 0)
+			break;
+		if (links.skip_least_ns > time_ns) {
+			ref = links.skip;
+			index = links.skip_index;
+		} else {
+			ref = links.prev;
+			index = links.index - 1;
+		}
+	}
+	if (!found)
+		return otr__fail(err, OTR_E_NOTFOUND, "8.4", "no version is that old; the oldest kept is %llu",
+		    (unsigned long long)log->slot->oldest_version);
+	if (*number < log->slot->oldest_version)
+		return not_found(log, *number, err);
+	return OTR_OK;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reach.h - the pages that nothing reaches: a walk of the inner, log and metadata pages of both slots and of all kept roots (SPEC 9.3).
+ */
+#ifndef OTR_REACH_H
+#define OTR_REACH_H
+
+#include "db.h"
+#include "space.h"
+
+/*
+ * Adds to found the numbers of all pages below the newest slot's page count that neither slot of state, nor the log, nor a kept root, nor kept
+ * metadata reaches, in descending order.  Returns OTR_OK; OTR_E_CORRUPT, _TRUNCATED at a bad page (found is then useless); OTR_E_IO; OTR_E_NOMEM.
+ */
+OTR_MUST_CHECK enum otr_status otr__reach_free(struct otr__store *store, const struct otr__header *header, const struct otr__state *state,
+    struct otr__scratch *scratch, struct otr__page_list *found, struct otr_error *err);
+
+#endif

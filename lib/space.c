@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * space.c - page allocation for one commit (see space.h): the slot's freed pages first, then what a walk finds, then the end of the file.
+ */
+#include "space.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A walk reads all inner pages, so it must promise much: an eighth of the file, and more than a list would hold. */
+#define WALK_MIN 128u
+/* With so many listed no walk is needed. */
+#define WALK_LISTED 8u
+
+bool
+otr__page_list_add(struct otr__page_list *list, uint64_t page)
+{
+	if (list->n == list->capacity) {
+		size_t capacity = list->capacity == 0 ? 64 : 2 * list->capacity;
+		uint64_t *grown = realloc(list->page, capacity * sizeof *grown);
+
+		if (grown == NULL)
+			return false;
+		list->page = grown;
+		list->capacity = capacity;
+	}
+	list->page[list->n++] = page;
+	return true;
+}
+
+static bool
+contains(const struct otr__page_list *list, uint64_t page)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (list->page[i] == page)
+			return true;
+	return false;
+}
+
+bool
+otr__space_init(struct otr__space *space, struct otr__store *store, const uint8_t *file_id, const struct otr__slot *slot, uint64_t version)
+{
+	uint64_t fixed = OTR__START_BYTES / store->page_bytes;
+	uint16_t i;
+
+	if (fixed == 0)
+		fixed = 1;
+	*space = (struct otr__space){ .store = store, .file_id = file_id, .version = version, .page_count = slot->page_count, .live = slot->live_pages };
+	space->walkable = slot->page_count - fixed - slot->live_pages - slot->freed;
+	/* the list's first ones still belong to the other slot; the last of the others are taken first */
+	for (i = slot->freed; i > slot->freed_now; i--)
+		if (!otr__page_list_add(&space->usable, slot->freed_page[i - 1]))
+			return false;
+	for (i = 0; i < slot->freed_now; i++)
+		if (!otr__page_list_add(&space->later, slot->freed_page[i]))
+			return false;
+	return true;
+}
+
+void
+otr__space_release(struct otr__space *space)
+{
+	free(space->usable.page);
+	free(space->later.page);
+	free(space->freed.page);
+	free(space->base.page);
+	free(space->of_base.page);
+	*space = (struct otr__space){ .store = NULL };
+}
+
+void
+otr__space_settle(struct otr__space *space)
+{
+	space->on_top = true;
+}
+
+/* Before the first page is written, where little is listed and a walk promises much: all that nothing reaches (SPEC 9.3). */
+static enum otr_status
+look_for_pages(struct otr__space *space, struct otr_error *err)
+{
+	enum otr_status status;
+	size_t i, n = 0;
+
+	space->looked = true;
+	if (space->walk == NULL || space->usable.n >= WALK_LISTED || space->walkable < WALK_MIN || space->walkable < space->page_count / 8)
+		return OTR_OK;
+	space->usable.n = 0;                /* the walk finds these again */
+	status = space->walk(space->walk_arg, &space->usable, err);
+	if (status == OTR_E_CORRUPT || status == OTR_E_TRUNCATED) {
+		space->usable.n = 0;        /* a bad page on the way: the file grows instead */
+		return OTR_OK;
+	}
+	for (i = 0; i < space->usable.n; i++)
+		if (!contains(&space->later, space->usable.page[i]))
+			space->usable.page[n++] = space->usable.page[i];
+	space->usable.n = n;
+	return status;
+}
+
+static enum otr_status
+take(struct otr__space *space, uint64_t *number, struct otr_error *err)
+{
+	if (!space->looked) {
+		enum otr_status status = look_for_pages(space, err);
+
+		if (status != OTR_OK)
+			return status;
+	}
+	if (space->usable.n > 0)
+		*number = space->usable.page[--space->usable.n];
+	else
+		*number = space->page_count++;
+	return OTR_OK;
+}
+
+enum otr_status
+otr__space_write(struct otr__space *space, uint8_t *page, enum otr__page_type type, uint8_t level, struct otr__ref *ref, struct otr_error *err)
+{
+	uint32_t page_bytes = space->store->page_bytes;
+	struct otr_io *io = space->store->io;
+	uint64_t number;
+	enum otr_status status = take(space, &number, err);
+	int failure;
+
+	if (status != OTR_OK)
+		return status;
+	if (!space->on_top && !otr__page_list_add(&space->base, number))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	otr__page_seal(page, page_bytes, type, level, number, space->file_id, space->version, ref);
+	otr__store_drop(space->store, number);
+	failure = io->write(io->self, number * page_bytes, page, page_bytes);
+	if (failure != 0) {
+		status = otr__fail_sys(err, failure, "cannot write");
+		otr__fail_place(err, (int64_t)number, (int64_t)(number * page_bytes));
+		return status;
+	}
+	space->live++;
+	return OTR_OK;
+}
+
+enum otr_status
+otr__space_give_up(struct otr__space *space, const struct otr__ref *ref, struct otr_error *err)
+{
+	struct otr__page_list *list = &space->freed;
+
+	if (ref->page == 0)
+		return OTR_OK;
+	if (ref->generation == space->version && !(space->on_top && contains(&space->base, ref->page)))
+		list = &space->usable;              /* written by this commit, and no part of a base */
+	else if (space->on_top)
+		list = &space->of_base;
+	space->live--;
+	otr__store_drop(space->store, ref->page);
+	if (!otr__page_list_add(list, ref->page))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	return OTR_OK;
+}
+
+enum otr_status
+otr__space_finish(struct otr__space *space, bool base_kept, size_t most, struct otr__slot *slot, struct otr_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < space->of_base.n; i++) {
+		uint64_t page = space->of_base.page[i];
+		struct otr__page_list *list = contains(&space->base, page) ? &space->usable : &space->freed;
+
+		if (base_kept)
+			space->live++;
+		else if (!otr__page_list_add(list, page))
+			return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	}
+	slot->page_count = space->page_count;
+	slot->live_pages = space->live;
+	slot->freed = 0;
+	for (i = 0; i < space->freed.n && slot->freed < most; i++)
+		slot->freed_page[slot->freed++] = space->freed.page[i];
+	slot->freed_now = slot->freed;
+	for (i = 0; i < space->later.n && slot->freed < most; i++)
+		slot->freed_page[slot->freed++] = space->later.page[i];
+	for (i = space->usable.n; i > 0 && slot->freed < most; i--)
+		slot->freed_page[slot->freed++] = space->usable.page[i - 1];
+	return OTR_OK;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cli.c - messages, exit statuses, escaping.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MESSAGE_MAX 3072
+#define QUOTE_MAX 40
+
+static const char *program_name = "otr";
+
+void
+cli_start(const char *program)
+{
+	int fd;
+
+	program_name = program;
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		(void)close(fd);     /* it only held the place */
+}
+
+const char *
+cli_program(void)
+{
+	return program_name;
+}
+
+/* ---- escaping ---- */
+
+size_t
+cli_utf8(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n = len > 0 && s[0] < 0x80 ? 1 : len > 0 && s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : len > 0 && s[0] >= 0xe0 && s[0] < 0xf0 ? 3 :
+	    len > 0 && s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+
+	if (n == 0 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if (n == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0)))       /* overlong, surrogates */
+		return 0;
+	if (n == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90)))       /* overlong, beyond U+10FFFF */
+		return 0;
+	return n;
+}
+
+/* Controls of a terminal, and of the reading direction (U+061C, U+200E..F, U+202A..E, U+2066..9). */
+static bool
+is_control(const unsigned char *s, size_t n)
+{
+	if (n == 1)
+		return s[0] < 0x20 || s[0] == 0x7f;
+	if (n == 2)
+		return (s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xd8 && s[1] == 0x9c);
+	if (n == 3 && s[0] == 0xe2 && s[1] == 0x80)
+		return s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xaa && s[2] <= 0xae);
+	if (n == 3 && s[0] == 0xe2 && s[1] == 0x81)
+		return s[2] >= 0xa6 && s[2] <= 0xa9;
+	return false;
+}
+
+size_t
+cli_escape(const char *text, size_t len, char *out, size_t room)
+{
+	static const char hex[] = "0123456789abcdef";
+	const unsigned char *s = (const unsigned char *)text;
+	size_t at = 0, used = 0;
+
+	while (at < len) {
+		size_t n = cli_utf8(text + at, len - at);
+
+		if (n > 0 && !is_control(s + at, n)) {
+			if (n >= room - used)
+				break;
+			memcpy(out + used, text + at, n);
+			used += n;
+		} else {
+			n = n == 0 ? 1 : n;
+			if (4 * n >= room - used)
+				break;
+			for (size_t i = 0; i < n; i++) {
+				out[used++] = '\\';
+				out[used++] = 'x';
+				out[used++] = hex[s[at + i] >> 4];
+				out[used++] = hex[s[at + i] & 15];
+			}
+		}
+		at += n;
+	}
+	out[used] = '\0';
+	return used;
+}
+
+bool
+cli_is_text(const char *text, size_t len, bool breaks)
+{
+	for (size_t at = 0, n; at < len; at += n) {
+		n = cli_utf8(text + at, len - at);
+		if (n == 0)
+			return false;
+		if (n <= 2 && is_control((const unsigned char *)text + at, n) && !(breaks && (text[at] == '\n' || text[at] == '\t')))
+			return false;
+	}
+	return true;
+}
+
+const char *
+cli_quote(const char *text, size_t len, struct cli_quoted *q)
+{
+	size_t cut = len, used;
+
+	if (len > QUOTE_MAX) {
+		size_t n;
+
+		for (cut = 0; cut < len; cut += n) {        /* not through a character */
+			n = cli_utf8(text + cut, len - cut);
+			n = n == 0 ? 1 : n;
+			if (cut + n > QUOTE_MAX)
+				break;
+		}
+	}
+	used = cli_escape(text, cut, q->text, sizeof q->text - 4);
+	if (cut < len)
+		memcpy(q->text + used, "...", 4);
+	return q->text;
+}
+
+/* ---- messages ---- */
+
+/* One write, so that the lines of two programs do not mix. */
+static void
+say(const char *label, const char *object, uint64_t line, const char *format, va_list args)
+{
+	char raw[MESSAGE_MAX], shown[MESSAGE_MAX + 1024];
+	size_t used, at = 0;
+	int n;
+
+	n = snprintf(raw, sizeof raw, "%s: %s%s", program_name, label, object != NULL ? object : "");
+	used = n < 0 ? 0 : (size_t)n < sizeof raw ? (size_t)n : sizeof raw - 1;
+	if (line > 0 && used < sizeof raw - 1) {
+		n = snprintf(raw + used, sizeof raw - used, ":%llu", (unsigned long long)line);
+		used += n < 0 ? 0 : (size_t)n < sizeof raw - used ? (size_t)n : sizeof raw - used - 1;
+	}
+	if (object != NULL && used < sizeof raw - 1) {
+		n = snprintf(raw + used, sizeof raw - used, ": ");
+		used += n < 0 ? 0 : (size_t)n < sizeof raw - used ? (size_t)n : sizeof raw - used - 1;
+	}
+	if (used < sizeof raw - 1) {
+		n = vsnprintf(raw + used, sizeof raw - used, format, args);
+		used += n < 0 ? 0 : (size_t)n < sizeof raw - used ? (size_t)n : sizeof raw - used - 1;
+	}
+	used = cli_escape(raw, used, shown, sizeof shown - 1);
+	shown[used++] = '\n';
+	while (at < used) {
+		ssize_t wrote = write(STDERR_FILENO, shown + at, used - at);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			break;               /* nowhere left to complain */
+		at += (size_t)wrote;
+	}
+}
+
+void
+cli_error(const char *object, uint64_t line, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("", object, line, format, args);
+	va_end(args);
+}
+
+void
+cli_warning(const char *object, uint64_t line, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("warning: ", object, line, format, args);
+	va_end(args);
+}
+
+void
+cli_note(const char *object, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("", object, 0, format, args);
+	va_end(args);
+}
+
+int
+cli_usage(const char *format, ...)
+{
+	va_list args;
+	char help[80];
+
+	va_start(args, format);
+	say("", NULL, 0, format, args);
+	va_end(args);
+	(void)snprintf(help, sizeof help, "Try '%s --help'.\n", program_name);
+	if (write(STDERR_FILENO, help, strlen(help)) < 0)
+		return CLI_USAGE;            /* the status is all that is left to say it */
+	return CLI_USAGE;
+}
+
+int
+cli_status(enum otr_status status)
+{
+	switch (status) {
+	case OTR_OK:
+	case OTR_END:
+		return CLI_OK;
+	case OTR_E_FORMAT:
+	case OTR_E_CORRUPT:
+	case OTR_E_UNSUPPORTED:
+	case OTR_E_TRUNCATED:
+		return CLI_FILE;
+	case OTR_E_IO:
+	case OTR_E_NOMEM:
+	case OTR_E_LIMIT:
+	case OTR_E_EXISTS:
+		return CLI_SYSTEM;
+	case OTR_E_BUSY:
+	case OTR_E_EXPIRED:
+		return CLI_AGAIN;
+	case OTR_E_ARG:
+	case OTR_E_NOTFOUND:
+		return CLI_USAGE;
+	case OTR_E_DUPLICATE:
+		return CLI_INPUT;
+	}
+	return CLI_SYSTEM;
+}
+
+/* The text of an error tells what it is about; its status' name goes in front unless the text has it already. */
+int
+cli_failed(const char *object, const struct otr_error *err)
+{
+	const char *name = otr_status_text(err->status);
+	bool named = err->status == OTR_E_IO || err->status == OTR_E_ARG || err->status == OTR_E_NOTFOUND || err->status == OTR_E_LIMIT ||
+	    strstr(err->text, name) != NULL;
+	bool cited = err->spec[0] == '\0' || strstr(err->text, "SPEC") != NULL;
+
+	cli_error(object, 0, "%s%s%s%s%s%s", named ? "" : name, named || err->text[0] == '\0' ? "" : ": ",
+	    named && err->text[0] == '\0' ? name : err->text, cited ? "" : " (SPEC ", cited ? "" : err->spec, cited ? "" : ")");
+	return cli_status(err->status);
+}
+
+/* ---- memory, terminals, signals ---- */
+
+void *
+cli_resize(void *old, size_t count, size_t bytes)
+{
+	void *p = NULL;
+
+	if (bytes == 0 || count <= SIZE_MAX / bytes)
+		p = realloc(old, count * bytes > 0 ? count * bytes : 1);
+	if (p == NULL) {
+		cli_error(NULL, 0, "out of memory");
+		exit(CLI_SYSTEM);
+	}
+	return p;
+}
+
+void *
+cli_alloc(size_t count, size_t bytes)
+{
+	void *p = cli_resize(NULL, count, bytes);
+
+	memset(p, 0, count * bytes);
+	return p;
+}
+
+char *
+cli_copy(const char *text, size_t len)
+{
+	char *p = cli_alloc(len + 1, 1);
+
+	memcpy(p, text, len);
+	return p;
+}
+
+bool
+cli_is_terminal(int fd)
+{
+	return isatty(fd) == 1;
+}
+
+_Noreturn void
+cli_die_of(int signal_number)
+{
+	sigset_t set;
+
+	(void)signal(signal_number, SIG_DFL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, signal_number);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)raise(signal_number);
+	_exit(128 + signal_number);          /* not reached */
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cli.h - what each tool says and how it ends: messages, exit statuses, help and version, the escaping of foreign text.
+ *
+ * A message is one line on stderr, `PROGRAM: OBJECT[:LINE]: what: "value" (remedy)`.  The whole line is escaped as it is written, so
+ * that no text of a file, an input or an argument reaches a terminal raw; cli_quote cuts and escapes a value before that.
+ * The program's name is the one static here.  Nothing else of the tools is global but out.c's temporary name, for its signal handler.
+ */
+#ifndef OTR_TOOLS_CLI_H
+#define OTR_TOOLS_CLI_H
+
+#include "../lib/otr.h"
+
+#if defined(__GNUC__)
+#define CLI_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define CLI_PRINTF(text, first)
+#endif
+
+/* Exit statuses, cli.md 1.3.  Of several the highest wins. */
+enum cli_exit { CLI_OK = 0, CLI_NO = 1, CLI_USAGE = 2, CLI_INPUT = 3, CLI_FILE = 4, CLI_SYSTEM = 5, CLI_AGAIN = 6 };
+
+/* Names the program and opens fds 0 to 2 on /dev/null where they are closed, so that no later file gets their numbers. */
+void cli_start(const char *program);
+const char *cli_program(void);
+
+/* object: file or "<stdin>", NULL for none.  line: 0 for none. */
+void cli_error(const char *object, uint64_t line, const char *format, ...) CLI_PRINTF(3, 4);
+void cli_warning(const char *object, uint64_t line, const char *format, ...) CLI_PRINTF(3, 4);
+/* A line of -v, --explain. */
+void cli_note(const char *object, const char *format, ...) CLI_PRINTF(2, 3);
+/* A wrong command: the message, and where to find help.  Returns CLI_USAGE. */
+int cli_usage(const char *format, ...) CLI_PRINTF(1, 2);
+/* The library's refusal about object.  Returns the exit status. */
+int cli_failed(const char *object, const struct otr_error *err);
+/* The exit status of a library status. */
+int cli_status(enum otr_status status);
+
+/* The higher of two exit statuses. */
+static inline int
+cli_worst(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * Writes text to out, printable: control characters (C0, DEL, C1), bidirectional controls and invalid UTF-8 as \xNN.  Stops before a
+ * character that does not fit whole.  Returns the bytes written, without the NUL that follows them (room > 0).
+ */
+size_t cli_escape(const char *text, size_t len, char *out, size_t room);
+
+/* Length of the valid UTF-8 character at text (1..4), 0 if there is none. */
+size_t cli_utf8(const char *text, size_t len);
+/* True if text is UTF-8 without control characters; newline and tab pass where breaks is true. */
+bool cli_is_text(const char *text, size_t len, bool breaks);
+
+struct cli_quoted {
+	char text[180];    /* 40 bytes, each \xNN at worst, and three dots */
+};
+/* Up to 40 bytes of an input's text, escaped; a cut one ends in "...".  Returns q->text. */
+const char *cli_quote(const char *text, size_t len, struct cli_quoted *q);
+
+/* Memory or the end: out of memory is exit status 5 at once. */
+void *cli_alloc(size_t count, size_t bytes);
+void *cli_resize(void *old, size_t count, size_t bytes);
+char *cli_copy(const char *text, size_t len);
+
+/* True if fd is a terminal. */
+bool cli_is_terminal(int fd);
+
+/* Restores a signal's default action and dies of it. */
+_Noreturn void cli_die_of(int signal_number);
+
+#endif
