@@ -37,7 +37,7 @@ TOOL_MODULES := $(filter-out $(TOOLS),$(patsubst tools/%.c,%,$(wildcard tools/*.
 MANUALS      := $(wildcard man/*.[1-9])
 TESTS        := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/*/test_*.c))
 TOOL_TESTS   := $(filter $(TOOL_MODULES:%=$(B)/tests/unit/test_%),$(TESTS))
-EXAMPLES     := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
+EXAMPLES     := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c bench/*.c))
 
 LIB_OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
 TOOL_OBJECTS := $(TOOL_MODULES:%=$(B)/tools/%.o)
@@ -107,7 +107,7 @@ $(TESTS): $(B)/tests/%: tests/%.c $(B)/libotr.a $(B)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -Itests/unit $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(filter %tools.a,$^) $(B)/libotr.a $(if $(filter %tools.a,$^),-lpopt) -lz -lm
 
-$(EXAMPLES): $(B)/examples/%: examples/%.c $(B)/libotr.a $(B)/flags
+$(EXAMPLES): $(B)/%: %.c $(B)/libotr.a $(B)/flags
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(B)/libotr.a -lz -lm
@@ -162,7 +162,7 @@ uninstall:                                     ## take out what `install` put in
 dist:                                          ## the source archive of HEAD: the same bytes each time
 	$(Q)mkdir -p build && git archive --prefix=otr-$(VERSION)/ HEAD | gzip -n9 > build/otr-$(VERSION).tar.gz
 	@echo build/otr-$(VERSION).tar.gz
-bench: all                                     ## rates beside wc, mawk and sqlite3 (bench/README.md)
+bench: all $(filter $(B)/bench/%,$(EXAMPLES))                                     ## rates beside wc, mawk and sqlite3 (bench/README.md)
 	$(Q)bench/run $(B)
 
 PACKAGES = build-essential libpopt-dev zlib1g-dev bats python3 mandoc mawk sqlite3 hyperfine shellcheck tzdata

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """otr_dump.py FILE: the rows of the newest version as CSV. Class R0 of SPEC.md; it checks what it needs, not all that a file must obey."""
-import datetime, struct, sys, zlib
+import datetime, decimal, struct, sys, zlib
 
 WIDTH = {1: 1, 2: 4, 3: 8, 4: 4, 5: 8}                  # column types: bool, i32, i64, f32, f64
 CODE = {1: 'B', 2: 'i', 3: 'q', 4: 'I', 5: 'Q'}         # floats stay bits
@@ -152,9 +152,9 @@ def value(v, typ):                                      # shortest digits that r
     x, quiet = (get('f', struct.pack('<I', v))[0], 0x7FC00000) if typ == 4 else (get('d', struct.pack('<Q', v))[0], 0x7FF8 << 48)
     if x != x or x in (1e999, -1e999):
         return str(x) if x == x else 'NaN' if v == quiet else 'NaN(0x%0*x)' % (2 * WIDTH[typ], v)
-    text = next(t for t in ('%.*e' % (p, x) for p in range(17)) if (f32_bits(float(t)) if typ == 4 else float(t)) == (v if typ == 4 else x))
-    digits, e = text.lstrip('-').split('e')
-    digits, e, sign = digits.replace('.', '').rstrip('0') or '0', int(e), '-' * text.startswith('-')
+    tries = (decimal.Context(p, r).create_decimal(x) for p in range(1, 18) for r in (decimal.ROUND_HALF_EVEN, decimal.ROUND_UP))
+    d = next(d for d in tries if (f32_bits(float(d)) if typ == 4 else get('Q', struct.pack('<d', d))[0]) == v)
+    digits, e, sign = ''.join(map(str, d.as_tuple().digits)).rstrip('0') or '0', d.adjusted(), '-' * d.is_signed()
     if not -5 <= e < 17:
         return sign + digits[0] + ('.' + digits[1:]).rstrip('.') + 'e%d' % e
     digits, e = ('0' * -e + digits, 0) if e < 0 else (digits.ljust(e + 1, '0'), e)

@@ -47,7 +47,7 @@ OTR_MUST_CHECK enum otr_status otr__chunk_peek(const uint8_t *bytes, size_t len,
  * Decodes the chunk that fills bytes[0, len) exactly: value[0..rows) (nulls come out 0), and if it has presence bits present[0..ceil(rows/8))
  * and *has_null = true; without them *has_null = false and present is left alone.  content: OTR__TIMES or an enum otr_type.  All limits of
  * SPEC 7 are checked (value range of the type, order of times, zero padding and spare bits, sizes exact).
- * Returns OTR_OK, OTR_E_CORRUPT, OTR_E_UNSUPPORTED.
+ * present may be NULL for times only.  Returns OTR_OK, OTR_E_CORRUPT, OTR_E_UNSUPPORTED; after a failure value[] and present[] are in any state.
  */
 OTR_MUST_CHECK enum otr_status otr__chunk_decode(const uint8_t *bytes, size_t len, int content, uint32_t rows, uint64_t *value,
     uint8_t *present, bool *has_null, struct otr__scratch *scratch, struct otr_error *err);
@@ -62,7 +62,8 @@ struct otr__hint {
 	uint8_t transform, packing;
 	int8_t parameter;
 	bool valid;
-	uint8_t age;           /* chunks since all encodings were tried */
+	uint8_t age, period;   /* chunks since all encodings were tried; after how many that is done again */
+	uint16_t block;        /* 0: the whole chunk */
 	uint32_t cost;         /* 256ths of a byte that a value took then */
 };
 

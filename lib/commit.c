@@ -157,9 +157,8 @@ otr__target_lock(struct otr__target *t, const struct otr__patience *patience, st
 		otr__store_forget(&t->store);
 	}
 	if (status == OTR_OK && t->state.damaged)
-		status = otr__fail(err, OTR_E_CORRUPT, "4.2-6", "the newest slot is damaged; the version before it is %llu (otr-rollback FILE %llu goes on "
-		    "from it; otr-verify --salvage saves what can be read)", (unsigned long long)t->state.slot.version,
-		    (unsigned long long)t->state.slot.version);
+		status = otr__fail(err, OTR_E_CORRUPT, "4.2-6", "the newest slot is damaged, so nothing is written; the version before it is %llu "
+		    "(otr-dump --at %llu reads it)", (unsigned long long)t->state.slot.version, (unsigned long long)t->state.slot.version);
 	if (status == OTR_OK && (t->state.slot.features.incompat != 0 || t->header.features.incompat != 0))
 		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.3", "it uses incompat features that this program does not know");
 	if (status == OTR_OK && (t->state.slot.features.ro_compat != 0 || t->header.features.ro_compat != 0))
@@ -297,17 +296,28 @@ otr__commit_has_room(const struct otr__commit *k, size_t record_bytes)
 	return k->slot.area_bytes + record_bytes <= area_limit(k) && k->records < OTR__RECORDS_MAX;
 }
 
-/* How many of the latest riding rows stay behind: where rows came late, enough that others as late still find their place among them. */
+/*
+ * How many of the latest riding rows stay behind when the area is spilled for rows from first_ns on: all that are later than these, since those rows are to ride too; and
+ * where rows came late, enough that others as late still find their place among them.
+ */
 static size_t
-rows_to_carry(const struct otr__commit *k)
+rows_to_carry(const struct otr__commit *k, int64_t first_ns)
 {
-	size_t n = k->plain ? 0 : 2 * k->depth + 2;
+	size_t n = k->plain ? 0 : 2 * k->depth + 2, later = k->ride.n - otr__lower_bound(k->ride.time_ns, k->ride.n, first_ns);
 
 	if (n > k->ride.n / 2)
 		n = k->ride.n / 2;
 	while (n > 0 && otr__block_size(&k->target->header.schema, n) > area_limit(k) / 4)
 		n--;
-	return n;
+	return n > later ? n : later;
+}
+
+bool
+otr__commit_can_spill(const struct otr__commit *k, int64_t first_ns)
+{
+	size_t n = rows_to_carry(k, first_ns);
+
+	return n == 0 || otr__block_size(&k->target->header.schema, n) <= area_limit(k) / 3;
 }
 
 /* Adds the group of the record area to log. */
@@ -434,11 +444,11 @@ write_log(struct otr__commit *k, struct otr_error *err)
 }
 
 enum otr_status
-otr__commit_spill(struct otr__commit *k, bool all, struct otr_error *err)
+otr__commit_spill(struct otr__commit *k, bool all, int64_t first_ns, struct otr_error *err)
 {
 	struct otr__target *t = k->target;
 	const struct otr_schema *schema = &t->header.schema;
-	size_t stay = all ? 0 : rows_to_carry(k), go = k->ride.n - stay;
+	size_t stay = all ? 0 : rows_to_carry(k, first_ns), go = k->ride.n - stay;
 	struct otr__builder *b = NULL;
 	struct otr__rows rest;
 	enum otr_status status = write_log(k, err);

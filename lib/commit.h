@@ -65,8 +65,10 @@ void otr__commit_release(struct otr__commit *commit);
 bool otr__commit_may_ride(const struct otr__commit *commit, size_t rows, size_t record_bytes);
 bool otr__commit_has_room(const struct otr__commit *commit, size_t record_bytes);
 
-/* Spills (SPEC 4.6-4).  all: no row stays behind as a carried one. */
-OTR_MUST_CHECK enum otr_status otr__commit_spill(struct otr__commit *commit, bool all, struct otr_error *err);
+/* Whether the rows that a spill would have to carry, for rows from first_ns on to ride after it, are few enough. */
+bool otr__commit_can_spill(const struct otr__commit *commit, int64_t first_ns);
+/* Spills (SPEC 4.6-4).  all: no row stays behind as a carried one; otherwise those that rows from first_ns on need there do. */
+OTR_MUST_CHECK enum otr_status otr__commit_spill(struct otr__commit *commit, bool all, int64_t first_ns, struct otr_error *err);
 
 /*
  * Completes the slot and writes it, durably.  record: kind, added, removed, strings, kept root; version, time and counts are filled in here.  rows [0, n) ride in it

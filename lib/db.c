@@ -39,16 +39,19 @@ otr__read_header(struct otr_io *io, struct otr__header *header, struct otr__noti
 	static const uint8_t magic[8] = { 0x89, 'O', 'T', 'R', '\r', '\n', 0x1a, '\n' };
 	uint8_t bytes[OTR__HEADER_BYTES];
 	size_t got = 0;
+	uint64_t size;
 	struct otr_error second;
 	enum otr_status status;
 	int failure = io->read(io->self, 0, bytes, sizeof bytes, &got);
 
+	if (failure == 0)
+		failure = io->size(io->self, &size);
 	if (failure != 0)
 		return otr__fail_sys(err, failure, "cannot read");
 	if (memcmp(bytes, magic, got < sizeof magic ? got : sizeof magic) != 0 || got == 0)
 		return otr__fail(err, OTR_E_FORMAT, "3.2-1", got == 0 ? "empty file: not an OTR file, or truncated" : "not an OTR file");
-	if (got < sizeof bytes)
-		return otr__fail(err, OTR_E_TRUNCATED, "3.2-2", "truncated: %zu bytes, where an OTR file has at least 16384", got);
+	if (size < OTR__START_BYTES || got < sizeof bytes)
+		return otr__fail(err, OTR_E_TRUNCATED, "3.2-2", "truncated: %llu bytes, where an OTR file has at least 16384", (unsigned long long)size);
 	status = otr__header_decode(bytes, header, err);
 	if (status == OTR_E_CORRUPT) {
 		if (otr__io_read(io, OTR__HEADER_COPY, bytes, sizeof bytes, &second) != OTR_OK || otr__header_decode(bytes, header, &second) != OTR_OK)
@@ -124,8 +127,14 @@ otr__read_state(struct otr_io *io, const struct otr__header *header, struct otr_
 	state->has_other = usable(c[bad]);
 	if (c[good] == OTR__SLOT_FLIPPED)
 		notice(notices, false, "slot %u has a damaged stamp; version %llu is read", good, (unsigned long long)state->slot.version);
-	if (c[bad] == OTR__SLOT_FLIPPED)
+	if (c[bad] == OTR__SLOT_FLIPPED) {
+		uint64_t next;
+
+		/* or it is a tear that changed nothing but stamps: then the number is used up all the same (4.2-8) */
+		if (otr__slot_judge(state->bytes[bad], state->slot.version, &next) == OTR__VERDICT_TORN)
+			state->next_version = next;
 		notice(notices, false, "slot %u, an older one, has a damaged stamp", bad);
+	}
 	if (c[bad] == OTR__SLOT_BAD) {
 		switch (otr__slot_judge(state->bytes[bad], state->slot.version, &state->next_version)) {
 		case OTR__VERDICT_TORN:
@@ -434,8 +443,6 @@ open_file(struct otr *file, bool at, uint64_t version, struct otr_error *err)
 	if (status != OTR_OK)
 		return status;
 	status = otr__read_state(&file->io, &file->header, state, &file->notices, err);
-	if (status == OTR_E_TRUNCATED)
-		return otr__fail(err, OTR_E_TRUNCATED, "3.2-2", "truncated: shorter than 16384 bytes");
 	if (status != OTR_OK)
 		return status;
 	if (state->slot.features.incompat != 0)
@@ -443,8 +450,8 @@ open_file(struct otr *file, bool at, uint64_t version, struct otr_error *err)
 		    (unsigned long long)state->slot.features.incompat, OTR_FORMAT_MAJOR, OTR_FORMAT_MINOR);
 	if (state->damaged && (!at || version > state->slot.version))
 		return otr__fail(err, OTR_E_CORRUPT, "4.2-6",
-		    "the newest slot is damaged; the version before it is %llu (--at %llu reads it; otr-rollback FILE %llu makes it the newest)",
-		    (unsigned long long)state->slot.version, (unsigned long long)state->slot.version, (unsigned long long)state->slot.version);
+		    "the newest slot is damaged; the version before it is %llu (--at %llu reads it)", (unsigned long long)state->slot.version,
+		    (unsigned long long)state->slot.version);
 	file->scratch = otr__scratch_create();
 	if (file->scratch == NULL || !otr__store_init(&file->store, &file->io, &file->header) ||
 	    !otr__rows_init(&file->work, file->header.schema.columns, 16))

@@ -98,7 +98,10 @@ otr__rows_reserve(struct otr__rows *rows, size_t capacity)
 	return true;
 }
 
-/* Copies n presence bits from bit `from` of src (NULL: all set) to bit `to` of dst; bits of dst before it stay, those behind in the last byte are cleared. */
+/*
+ * Copies n presence bits from bit `from` of src (NULL: all set) to bit `to` of dst.  Bits of dst before them stay; those behind, in the last byte,
+ * are cleared.
+ */
 static void
 copy_bits(uint8_t *dst, size_t to, const uint8_t *src, size_t from, size_t n)
 {

@@ -310,7 +310,7 @@ typical(const uint64_t *x, size_t n, unsigned order)
 	return five[2];
 }
 
-/* Differences looked at to choose an order: enough to see outliers of one in a hundred. */
+/* Differences looked at to choose an order: enough to see outliers of one in a hundred.  A block of up to twice as many is seen whole. */
 #define SAMPLE 256
 
 static inline void
@@ -362,7 +362,7 @@ otr__pack_choose(const uint64_t *x, size_t n, struct otr__pack_plan *plan)
 {
 	struct otr__pack_plan trial;
 	struct spread s;
-	size_t step = n <= 2 * SAMPLE ? 1 : (n / SAMPLE) | 1, count;
+	size_t step = n <= 2 * SAMPLE ? 1 : (n / SAMPLE) | 1, count;   /* odd, not to fall in step with a period */
 	unsigned order, best = 0, width;
 	int64_t least, most;
 	uint64_t c, mask, typical_of[3] = { 0 };

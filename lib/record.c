@@ -43,7 +43,7 @@
 #define FLAG_ROWS 1u
 #define FLAG_KEPT 2u
 
-/* Bytes of a value in a row block; 0: a type that we do not know. */
+/* Bytes of a value in a row block; a type that we do not know takes 8 (SPEC 4.4), so that the other columns stay readable. */
 static size_t
 width_of(enum otr_type type)
 {
@@ -54,7 +54,7 @@ width_of(enum otr_type type)
 	case OTR_I64:
 	case OTR_F64: return 8;
 	}
-	return 0;
+	return 8;
 }
 
 /* ---- row blocks ---------------------------------------------------------------------------------------------------------- */
@@ -120,12 +120,9 @@ enum otr_status
 otr__block_take(struct otr__reader *r, const struct otr_schema *schema, const uint8_t **block, size_t *bytes, uint32_t *n, struct otr_error *err)
 {
 	struct otr__reader at = *r;
-	uint32_t rows, c;
+	uint32_t rows;
 	size_t size;
 
-	for (c = 0; c < schema->columns; c++)
-		if (width_of(schema->column[c].type) == 0)
-			return otr__fail(err, OTR_E_UNSUPPORTED, "4.4", "a row block with a column of unknown type: column %u", (unsigned)c);
 	if (!otr__take32(&at, &rows) || !otr__take_zero(&at, 4))
 		return otr__fail(err, OTR_E_CORRUPT, "4.4", "a row block of %zu bytes, or its zero bytes are not zero", r->left);
 	if (rows == 0 || rows > OTR__BLOCK_ROWS)
@@ -163,9 +160,9 @@ take_value(struct otr__reader *r, enum otr_type type, uint64_t *value)
 		*value = v32;
 		return true;
 	case OTR_I64:
-	case OTR_F64: return otr__take64(r, value);
+	case OTR_F64: break;
 	}
-	return false;
+	return otr__take64(r, value);
 }
 
 static void

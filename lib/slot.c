@@ -458,6 +458,9 @@ check_area(const struct otr__slot *slot, const struct otr_schema *schema, struct
 	if (beyond > riding)
 		return otr__fail(err, OTR_E_CORRUPT, "4.1", "slot: rows_ever is %llu rows behind the tree, %llu ride", (unsigned long long)beyond,
 		    (unsigned long long)riding);
+	if (record.commit_ns != slot->commit_ns || record.rows != slot->rows || record.rows_ever != slot->rows_ever ||
+	    record.time_digits != slot->time_digits)
+		return otr__fail(err, OTR_E_CORRUPT, "4.3-1", "slot: the last record's time, rows or digits are not the slot's");
 	return OTR_OK;
 }
 

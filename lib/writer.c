@@ -472,7 +472,7 @@ commit_small(struct otr_writer *w, struct otr__commit *k, bool in_order, uint64_
 	enum otr_status status = OTR_OK;
 
 	if (!otr__commit_has_room(k, record_bytes(w, rows->n)))
-		status = otr__commit_spill(k, false, err);
+		status = otr__commit_spill(k, false, rows->time_ns[0], err);
 	if (status != OTR_OK)
 		return status;
 	note_rows(w, rows, 0, rows->n);
@@ -495,7 +495,7 @@ settle_base(struct otr_writer *w, struct otr__commit *k, struct otr_error *err)
 	size_t rides = k->ride.n;
 
 	if (rides > 0 || !otr__commit_has_room(k, record_bytes(w, 0)))
-		status = otr__commit_spill(k, true, err);
+		status = otr__commit_spill(k, true, INT64_MAX, err);
 	if (status != OTR_OK)
 		return status;
 	k->wrote_pages = true;
@@ -660,7 +660,8 @@ commit_buffer(struct otr_writer *w, bool *committed, struct otr_error *err)
 		status = join_riding(w, k, &in_order, &replaced, err);
 	rides = w->sorted.rows.n;
 	if (status == OTR_OK && rides > 0) {
-		if (n == 0 && otr__commit_may_ride(k, rides, record_bytes(w, rides))) {
+		if (n == 0 && otr__commit_may_ride(k, rides, record_bytes(w, rides)) && (otr__commit_has_room(k, record_bytes(w, rides)) ||
+		    otr__commit_can_spill(k, w->sorted.rows.time_ns[0]))) {
 			status = commit_small(w, k, in_order, replaced, err);
 			*committed = true;
 		} else {

@@ -84,7 +84,7 @@ zone_month_days(int64_t year, unsigned month)
 {
 	static const unsigned char days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 
-	return days[month - 1] + (month == 2 && is_leap(year));
+	return month == 2 && is_leap(year) ? 29U : days[month - 1];
 }
 
 /* ---- POSIX TZ strings: CET-1CEST,M3.5.0,M10.5.0/3 ---- */
@@ -661,7 +661,7 @@ zone_open(const char *name, char *why, size_t why_room)
 {
 	int32_t offset;
 
-	if (strcmp(name, "UTC") == 0 || strcmp(name, "Z") == 0)
+	if (strcmp(name, "UTC") == 0)
 		return fixed(0);
 	if (strcmp(name, "local") == 0)
 		return open_local(why, why_room);

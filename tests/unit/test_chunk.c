@@ -166,7 +166,7 @@ fill(unsigned kind, int content, uint32_t n)
 		case 17: value[i] = r % 1000 == 0 ? any(content) : integer((int64_t)i * 3 + (int64_t)(r & 1), content); break;
 		case 18:
 			if (r % 50 == 0)
-				last = otr__is_float(content) ? bits_of((double)walk / 100, content) : integer(walk, content);
+				last = otr__is_float(content) ? bits_of((double)walk / 100 + (double)i, content) : integer(walk, content);
 			value[i] = i == 0 || r % 50 == 0 ? last : value[i - 1];
 			break;
 		case 19: value[i] = i == 0 || r % 10 == 0 ? few[r / 64 % 7] : value[i - 1]; break;

@@ -132,7 +132,7 @@ make_slot(struct otr__slot *slot, uint64_t version, unsigned records, size_t car
 	memset(text, 'm', sizeof text);
 	for (i = 0; i < records; i++) {
 		struct otr__record record = { .version = version - (records - 1 - i), .commit_ns = slot->commit_ns, .kind = OTR_KIND_APPEND,
-			.time_digits = 9, .rows_ever = slot->rows_ever, .rows = slot->rows, .added = 1, .author = text, .message = text };
+			.time_digits = slot->time_digits, .rows_ever = slot->rows_ever, .rows = slot->rows, .added = 1, .author = text, .message = text };
 
 		if (fill) {
 			size_t room = w.left - 56 * (records - i) - block_bytes, k;
@@ -433,6 +433,7 @@ test_area(void)
 
 	if (!make_rows(&rows, 3))
 		return;
+	record.rows_ever = 13;
 	w = otr__put_into(slot.area, sizeof slot.area);
 	otr__block_put(&w, &header.schema, &rows, 0, 3);
 	otr__record_put(&w, &record);

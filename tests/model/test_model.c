@@ -1,0 +1,1244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_model.c - random operations on files through otr.h, against plain arrays (testing.md M8; promises P10, P11).
+ *
+ *	SEED=n OPS=n test_model [--session N] [--keep DIR]
+ *
+ * A *session* is one file from its creation on: some hundred operations, each with random numbers of its own, so that any subset of them can be
+ * run again.  The sessions run in a child process; where it finds a difference, dies or hangs, the parent runs the session again with fewer and
+ * fewer operations and prints what is left of it.  --keep DIR leaves the files there, with what the model says of some of their versions:
+ * NNNN.otr and NNNN.V.csv (V: the version).
+ */
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "tap.h"
+#include "windows.h"
+
+#define READERS 3
+#define SESSION_OPS_MAX 2000
+#define ROWS_MAX 12000           /* of a session, after which it only asks */
+#define HANG_SECONDS 60
+
+/* What the parent sees of the child. */
+struct progress {
+	uint64_t session, operations, commits, rows, windows, files;
+	uint64_t kinds[16];
+	int op, failed;
+	char text[4096];
+};
+
+enum style { WALK, SMALL, BITS, CONSTANT, FEW, RUNS, SPECIAL, COUNTER, DECIMALS, STYLES };
+
+struct session {
+	uint64_t seed;
+	const char *path;
+	struct series s;
+	unsigned ops;
+	/* how this session's rows look */
+	int64_t base_ns, clock_ns;
+	uint64_t step_ns;
+	unsigned jitter, null_percent[OTR_MAX_COLUMNS], big_percent;
+	enum style style[OTR_MAX_COLUMNS];
+	uint64_t walk[OTR_MAX_COLUMNS];
+	struct otr_meta meta[4];
+	char meta_value[4][600];
+	size_t metas;
+	bool one_each;                   /* a writer handle for each commit */
+	struct otr_writer *writer;
+	struct otr *reader[READERS];
+	uint64_t reader_newest[READERS], reader_version[READERS];
+	struct batch batch;
+	bool verbose;
+	uint64_t rows_fed;
+};
+
+static struct progress *progress;
+static char directory[512];
+
+static void
+say(const struct session *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+say(const struct session *x, const char *format, ...)
+{
+	va_list args;
+
+	if (!x->verbose)
+		return;
+	va_start(args, format);
+	fputs("#   ", stdout);
+	vprintf(format, args);
+	putchar('\n');
+	va_end(args);
+}
+
+/* ---- values and times ---------------------------------------------------------------------------------------------------- */
+
+static const uint64_t special64[] = { 0, UINT64_C(0x8000000000000000), UINT64_C(0x7ff0000000000000), UINT64_C(0xfff0000000000000),
+	UINT64_C(0x7ff8000000000000), UINT64_C(0xfff8000000000000), UINT64_C(0x7ff5dbb0554c0010), UINT64_C(0x7ffbadc0ffee7ea5),
+	UINT64_C(0xfffbabb1edbee71e), UINT64_C(0xfff501aceca571e5), UINT64_C(0x7ff0000000000001), 1, UINT64_C(0x8000000000000001),
+	UINT64_C(0x000fffffffffffff), UINT64_C(0x0010000000000000), UINT64_C(0x7fefffffffffffff), UINT64_C(0xffefffffffffffff),
+	UINT64_C(0x3fb999999999999a), UINT64_C(0x3ff0000000000000), UINT64_C(0x4340000000000000), UINT64_C(0x44b52d02c7e14af6) };
+static const uint64_t special32[] = { 0, 0x80000000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7fa00001, 1, 0x80000001, 0x007fffff,
+	0x00800000, 0x7f7fffff, 0xff7fffff, 0x3dcccccd, 0x3f800000, 0x3f800001 };
+static const int64_t special_i64[] = { 0, 1, -1, INT64_MIN, INT64_MAX, INT64_MIN + 1, INT64_MAX - 1, INT64_C(1) << 53, (INT64_C(1) << 53) + 1, -42 };
+static const int32_t special_i32[] = { 0, 1, -1, INT32_MIN, INT32_MAX, INT32_MIN + 1, INT32_MAX - 1, 65536, -42 };
+
+static uint64_t
+of_double(enum otr_type type, double d)
+{
+	float f = (float)d;
+	uint32_t b;
+
+	if (type == OTR_F64)
+		return bits_of(d);
+	memcpy(&b, &f, sizeof b);
+	return b;
+}
+
+static uint64_t
+of_integer(enum otr_type type, int64_t i)
+{
+	return type == OTR_BOOL ? (uint64_t)i & 1 : type == OTR_I32 ? (uint64_t)(int64_t)(int32_t)(uint32_t)i : (uint64_t)i;
+}
+
+static uint64_t
+make_value(struct session *x, struct rng *r, uint32_t c)
+{
+	enum otr_type type = x->s.schema.column[c].type;
+	enum style style = x->style[c];
+	uint64_t *walk = &x->walk[c];
+	int64_t i;
+
+	if (chance(r, 1))
+		style = (enum style)below(r, STYLES);
+	switch (style) {
+	case WALK:
+		*walk += below(r, 21) - 10;
+		i = (int64_t)*walk;
+		return is_float(type) ? of_double(type, (double)(i % 100000) / 100) : of_integer(type, i);
+	case SMALL:
+		i = (int64_t)below(r, 200) - 100;
+		return is_float(type) ? of_double(type, (double)i) : of_integer(type, i);
+	case BITS:
+		return type == OTR_F64 ? rnd(r) : type == OTR_F32 ? rnd(r) >> 32 : of_integer(type, (int64_t)rnd(r));
+	case CONSTANT:
+		return is_float(type) ? of_double(type, (double)(x->seed % 1000) / 10) : of_integer(type, (int64_t)(x->seed % 1000));
+	case FEW:
+		i = (int64_t)((below(r, 5) + 1) * (x->seed | 1));
+		return is_float(type) ? of_double(type, (double)i * 1e-7) : of_integer(type, i);
+	case RUNS:
+		if (chance(r, 3))
+			*walk = rnd(r);
+		return is_float(type) ? of_double(type, (double)(*walk % 1000) * 0.1) : of_integer(type, (int64_t)*walk);
+	case SPECIAL:
+		if (type == OTR_F64)
+			return special64[below(r, sizeof special64 / sizeof special64[0])];
+		if (type == OTR_F32)
+			return special32[below(r, sizeof special32 / sizeof special32[0])];
+		if (type == OTR_I64)
+			return (uint64_t)special_i64[below(r, sizeof special_i64 / sizeof special_i64[0])];
+		return of_integer(type, special_i32[below(r, sizeof special_i32 / sizeof special_i32[0])]);
+	case COUNTER:
+		*walk = chance(r, 2) ? below(r, 50) : (*walk & UINT32_MAX) + below(r, 30);
+		return is_float(type) ? of_double(type, (double)*walk) : of_integer(type, (int64_t)*walk);
+	default:
+		i = (int64_t)(rnd(r) >> (below(r, 50) + 12)) - 5000;
+		return is_float(type) ? of_double(type, (double)i / (double[]){ 1, 10, 100, 1000, 1e6, 1e9 }[below(r, 6)]) : of_integer(type, i);
+	}
+}
+
+static int64_t
+clamp(int64_t t)
+{
+	return t < OTR_TIME_MIN ? OTR_TIME_MIN : t > OTR_TIME_MAX ? OTR_TIME_MAX : t;
+}
+
+static int64_t
+moved(int64_t t, int64_t by)
+{
+	if (by >= 0 ? t > OTR_TIME_MAX - by : t < OTR_TIME_MIN - by)
+		return by >= 0 ? OTR_TIME_MAX : OTR_TIME_MIN;
+	return clamp(t + by);
+}
+
+/* A time that a question may be about: at, between, before and after rows. */
+static int64_t
+some_time(struct session *x, struct rng *r, const struct view *w)
+{
+	int64_t t = w->n > 0 ? w->t[below(r, w->n)] : x->base_ns;
+
+	switch (below(r, 8)) {
+	case 0:
+		return clamp((int64_t)rnd(r));
+	case 1:
+		return moved(t, -1);
+	case 2:
+		return moved(t, 1);
+	case 3:
+		return moved(t, (int64_t)below(r, x->step_ns * 2 + 1) - (int64_t)x->step_ns);
+	case 4:
+		return 0;
+	case 5:
+		return w->n > 0 ? moved(w->t[chance(r, 50) ? 0 : w->n - 1], (int64_t)below(r, 3) - 1) : 1;
+	default:
+		return t;
+	}
+}
+
+static void
+some_range(struct session *x, struct rng *r, const struct view *w, int64_t *start, int64_t *end)
+{
+	*start = chance(r, 25) ? INT64_MIN : some_time(x, r, w);
+	*end = chance(r, 25) ? INT64_MAX : some_time(x, r, w);
+	if (chance(r, 40) && w->n > 0) {
+		/* a narrow one */
+		size_t i = (size_t)below(r, w->n), j = i + (size_t)below(r, 40);
+
+		*start = moved(w->t[i], (int64_t)below(r, 3) - 1);
+		*end = moved(w->t[j < w->n ? j : w->n - 1], (int64_t)below(r, 3) - 1);
+	}
+	if (*start > *end && !chance(r, 4)) {
+		int64_t t = *start;
+
+		*start = *end;
+		*end = t;
+	}
+}
+
+/* ---- handles ---------------------------------------------------------------------------------------------------------------- */
+
+static bool
+status_is_ok(const char *call, enum otr_status status, const struct otr_error *err)
+{
+	return status == OTR_OK ? true : fail("%s: status %d (%s): %s (SPEC %s, page %lld, sys %d)", call, status, otr_status_text(status), err->text,
+	    err->spec, (long long)err->page, err->sys_errno);
+}
+
+/* A reader, opened now or before, at the version asked for. */
+static struct otr *
+reader_at(struct session *x, struct rng *r, uint64_t version)
+{
+	unsigned i = (unsigned)below(r, READERS);
+	struct otr_error err = { .text = "" };
+	struct otr_info info;
+
+	if (x->reader[i] != NULL && chance(r, 8)) {
+		otr_close(x->reader[i]);
+		x->reader[i] = NULL;
+	}
+	if (x->reader[i] == NULL) {
+		if (chance(r, 30)) {
+			if (!status_is_ok("otr_open_at", otr_open_at(x->path, version, &x->reader[i], &err), &err))
+				return NULL;
+			x->reader_version[i] = version;
+		} else {
+			if (!status_is_ok("otr_open", otr_open(x->path, &x->reader[i], &err), &err))
+				return NULL;
+			x->reader_version[i] = newest(&x->s);
+		}
+		x->reader_newest[i] = newest(&x->s);
+		if (otr_notice(x->reader[i], 0, NULL) != NULL) {
+			fail("a notice: %s", otr_notice(x->reader[i], 0, NULL));
+			return NULL;
+		}
+	}
+	if (version > x->reader_newest[i] || (version == newest(&x->s) && chance(r, 50))) {
+		if (!status_is_ok("otr_refresh", otr_refresh(x->reader[i], &err), &err))
+			return NULL;
+		x->reader_newest[i] = x->reader_version[i] = newest(&x->s);
+	}
+	if (version != x->reader_version[i] || chance(r, 5)) {
+		if (!status_is_ok("otr_select_version", otr_select_version(x->reader[i], version, &err), &err)) {
+			fail("version %llu of %llu: %s", (unsigned long long)version, (unsigned long long)newest(&x->s), err.text);
+			return NULL;
+		}
+		x->reader_version[i] = version;
+	}
+	otr_get_info(x->reader[i], &info);
+	if (info.version != version) {
+		fail("the handle reads version %llu, not %llu", (unsigned long long)info.version, (unsigned long long)version);
+		return NULL;
+	}
+	return x->reader[i];
+}
+
+static uint64_t
+some_version(struct session *x, struct rng *r)
+{
+	uint64_t n = newest(&x->s);
+
+	if (chance(r, 60))
+		return n;
+	if (chance(r, 30))
+		return n - below(r, n < 5 ? n + 1 : 5);
+	return below(r, n + 1);
+}
+
+/* ---- operations --------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t
+all_columns(const struct session *x)
+{
+	return UINT64_MAX >> (64 - x->s.columns);
+}
+
+static uint64_t
+some_columns(struct session *x, struct rng *r)
+{
+	return chance(r, 60) ? UINT64_MAX : rnd(r);
+}
+
+/* Rows [lo, hi) of w, as a cursor gives them; limit: stop after so many. */
+static bool
+check_rows(struct session *x, struct otr *file, const struct view *w, int64_t start, int64_t end, uint64_t columns, bool reverse, size_t lo, size_t hi,
+    size_t limit)
+{
+	struct otr_cursor *cursor = NULL;
+	struct otr_rows rows;
+	struct otr_error err = { .text = "" };
+	enum otr_status status = otr_cursor_open(file, start, end, columns, reverse, &cursor, &err);
+	size_t given = 0, n = hi - lo, k;
+	uint32_t c;
+	bool ok = true;
+
+	if (start > end) {
+		if (status == OTR_OK)
+			otr_cursor_close(cursor);
+		return status == OTR_E_ARG ? true : fail("otr_cursor_open: status %d for a start after the end", status);
+	}
+	if (!status_is_ok("otr_cursor_open", status, &err))
+		return false;
+	while (ok && given < limit && (status = otr_cursor_next(cursor, &rows, &err)) == OTR_OK) {
+		if (rows.n == 0 || rows.n > 65535) {
+			ok = fail("a batch of %zu rows", rows.n);
+			break;
+		}
+		if (given + rows.n > n) {
+			ok = fail("row %zu: more rows than the %zu expected, time %lld", given, n, (long long)rows.time_ns[n - given]);
+			break;
+		}
+		for (k = 0; k < rows.n && ok; k++) {
+			size_t i = reverse ? hi - 1 - given - k : lo + given + k;
+
+			if (rows.time_ns[k] != w->t[i])
+				ok = fail("row %zu: time %lld, expected %lld", i, (long long)rows.time_ns[k], (long long)w->t[i]);
+		}
+		for (c = 0; c < x->s.columns && ok; c++) {
+			if ((columns >> c & 1) == 0) {
+				if (rows.value[c] != NULL)
+					ok = fail("column %u was not asked for and is there", c);
+				continue;
+			}
+			for (k = 0; k < rows.n && ok; k++) {
+				size_t i = reverse ? hi - 1 - given - k : lo + given + k;
+				bool present = rows.present[c] == NULL || (rows.present[c][k >> 3] >> (k & 7) & 1) != 0;
+				bool expected = (w->mask[i] >> c & 1) != 0;
+				uint64_t v = expected ? value_at(&x->s, w, i, c) : 0;
+
+				if (present != expected || rows.value[c][k] != v)
+					ok = fail("row %zu (time %lld) column %u: %s %016llx, expected %s %016llx", i, (long long)w->t[i], c,
+					    present ? "value" : "null", (unsigned long long)rows.value[c][k], expected ? "value" : "null", (unsigned long long)v);
+			}
+		}
+		given += rows.n;
+	}
+	if (ok && given < limit) {
+		if (status != OTR_END)
+			ok = status_is_ok("otr_cursor_next", status, &err);
+		else if (given != n)
+			ok = fail("%zu rows, expected %zu", given, n);
+		else if (rows.n != 0 || otr_cursor_next(cursor, &rows, &err) != OTR_END)
+			ok = fail("the end is not the end");
+	}
+	otr_cursor_close(cursor);
+	return ok;
+}
+
+static bool
+op_dump(struct session *x, struct rng *r)
+{
+	uint64_t version = some_version(x, r), columns = some_columns(x, r);
+	bool reverse = chance(r, 20);
+	const struct view *w = view_at(&x->s, version);
+	struct otr *file;
+
+	say(x, "dump of version %llu, %zu rows%s", (unsigned long long)version, w->n, reverse ? ", reverse" : "");
+	file = reader_at(x, r, version);
+	return file != NULL && check_rows(x, file, w, INT64_MIN, INT64_MAX, columns, reverse, 0, w->n, SIZE_MAX);
+}
+
+static bool
+op_range(struct session *x, struct rng *r)
+{
+	uint64_t version = some_version(x, r), columns = some_columns(x, r);
+	bool reverse = chance(r, 40);
+	const struct view *w = view_at(&x->s, version);
+	struct otr *file = reader_at(x, r, version);
+	int64_t start, end;
+	size_t lo, hi;
+
+	some_range(x, r, w, &start, &end);
+	lo = start == INT64_MIN ? 0 : lower(w, start);
+	hi = end == INT64_MAX ? w->n : lower(w, end);
+	say(x, "rows [%lld, %lld) of version %llu%s: %zu..%zu", (long long)start, (long long)end, (unsigned long long)version, reverse ? ", reverse" : "", lo, hi);
+	return file != NULL && check_rows(x, file, w, start, end, columns, reverse, lo, hi < lo ? lo : hi, chance(r, 50) ? SIZE_MAX : 1 + (size_t)below(r, 20));
+}
+
+/* The row nearest to a time: at or after it, or strictly before. */
+static bool
+op_nearest(struct session *x, struct rng *r)
+{
+	uint64_t version = some_version(x, r);
+	const struct view *w = view_at(&x->s, version);
+	struct otr *file = reader_at(x, r, version);
+	int64_t t = some_time(x, r, w);
+	size_t i = lower(w, t);
+	bool before = chance(r, 50);
+
+	say(x, "nearest %s %lld in version %llu: row %zu", before ? "before" : "at or after", (long long)t, (unsigned long long)version, before ? i - 1 : i);
+	if (file == NULL)
+		return false;
+	return before ? check_rows(x, file, w, INT64_MIN, t, UINT64_MAX, true, 0, i, 1) : check_rows(x, file, w, t, INT64_MAX, UINT64_MAX, false, i, w->n, 1);
+}
+
+static bool
+op_windows(struct session *x, struct rng *r)
+{
+	uint64_t version = some_version(x, r);
+	const struct view *w = view_at(&x->s, version);
+	struct otr_window_spec spec = { .kind = (enum otr_window_kind)below(r, 3), .columns = some_columns(x, r), .want = (unsigned)below(r, 4) };
+	struct otr *file = reader_at(x, r, version);
+	uint64_t span, windows = 1 + below(r, chance(r, 80) ? 30 : 300);
+	int64_t from, to;
+
+	some_range(x, r, w, &spec.start_ns, &spec.end_ns);
+	/* the extent of the data in the range: what windows are to divide */
+	from = w->n > 0 && spec.start_ns < w->t[0] ? w->t[0] : spec.start_ns;
+	to = w->n > 0 && spec.end_ns > w->t[w->n - 1] ? w->t[w->n - 1] : spec.end_ns;
+	span = from < to ? distance(from, to) : 0;
+	spec.points = windows;
+	if (chance(r, 5) && span > 0)
+		spec.points = span + 2 < 1000 ? span - 1 + below(r, 4) : windows;
+	spec.width_ns = span / windows + below(r, 3);
+	if (chance(r, 30))
+		spec.width_ns = x->step_ns * (1 + below(r, 50)) + (chance(r, 50) ? 0 : below(r, x->step_ns) - x->step_ns / 2);
+	if (chance(r, 10))
+		spec.width_ns = UINT64_C(1) << below(r, 63);
+	if (spec.width_ns == 0 || spec.width_ns > INT64_MAX)
+		spec.width_ns = 1 + (rnd(r) >> 2);
+	if (chance(r, 30))
+		spec.origin_ns = chance(r, 50) ? (int64_t)rnd(r) : some_time(x, r, w);
+	if ((spec.want & OTR_WANT_AREA) != 0 && span / spec.width_ns > 2000)
+		spec.width_ns = span / 500;
+	say(x, "windows of version %llu: kind %d [%lld, %lld) width %llu origin %lld points %llu columns %llx want %u", (unsigned long long)version, spec.kind,
+	    (long long)spec.start_ns, (long long)spec.end_ns, (unsigned long long)spec.width_ns, (long long)spec.origin_ns, (unsigned long long)spec.points,
+	    (unsigned long long)(spec.columns & all_columns(x)), spec.want);
+	progress->windows++;
+	return file != NULL && check_windows(&x->s, version, file, &spec);
+}
+
+/* What the handle and the log say of a version. */
+static bool
+op_info(struct session *x, struct rng *r)
+{
+	uint64_t version = some_version(x, r);
+	const struct view *w = view_at(&x->s, version);
+	const struct version *v = &x->s.version[version];
+	struct otr *file = reader_at(x, r, version);
+	struct otr_commit commit;
+	struct otr_info info;
+	struct otr_meta meta;
+	struct otr_error err = { .text = "" };
+	uint64_t fixed;
+	size_t i;
+
+	say(x, "info of version %llu", (unsigned long long)version);
+	if (file == NULL)
+		return false;
+	otr_get_info(file, &info);
+	if (info.rows != w->n || (w->n > 0 && (info.first_ns != w->t[0] || info.last_ns != w->t[w->n - 1])))
+		return fail("info: rows %llu first %lld last %lld, expected %zu %lld %lld", (unsigned long long)info.rows, (long long)info.first_ns,
+		    (long long)info.last_ns, w->n, w->n > 0 ? (long long)w->t[0] : 0, w->n > 0 ? (long long)w->t[w->n - 1] : 0);
+	if (info.time_digits != v->digits)
+		return fail("info: time_digits %u, expected %u", info.time_digits, v->digits);
+	if (info.oldest_version != 0 || info.newest_version > newest(&x->s) || info.newest_version < version)
+		return fail("info: newest %llu oldest %llu", (unsigned long long)info.newest_version, (unsigned long long)info.oldest_version);
+	fixed = x->s.schema.page_bytes >= 16384 ? 1 : 16384 / x->s.schema.page_bytes;
+	if (info.page_count != fixed + info.live_pages + info.free_pages || info.file_bytes < info.page_count * x->s.schema.page_bytes ||
+	    info.format_major != 1 || info.format_minor != 0)
+		return fail("info: pages %llu live %llu free %llu, %llu bytes", (unsigned long long)info.page_count, (unsigned long long)info.live_pages,
+		    (unsigned long long)info.free_pages, (unsigned long long)info.file_bytes);
+	if (info.riding_rows > info.rows || (info.depth == 0 && info.riding_rows != info.rows))
+		return fail("info: %llu of %llu rows ride, depth %u", (unsigned long long)info.riding_rows, (unsigned long long)info.rows, info.depth);
+	if (!status_is_ok("otr_commit_get", otr_commit_get(file, &commit, &err), &err))
+		return false;
+	if (commit.version != version || commit.time_ns != v->time_ns || commit.kind != v->kind || commit.rows != w->n || commit.added != v->added ||
+	    commit.removed != v->removed)
+		return fail("commit %llu: version %llu time %lld kind %d rows %llu added %llu removed %llu, expected time %lld kind %d rows %zu added %llu removed %llu",
+		    (unsigned long long)version, (unsigned long long)commit.version, (long long)commit.time_ns, commit.kind, (unsigned long long)commit.rows,
+		    (unsigned long long)commit.added, (unsigned long long)commit.removed, (long long)v->time_ns, v->kind, w->n,
+		    (unsigned long long)v->added, (unsigned long long)v->removed);
+	if (strcmp(commit.author, v->author == NULL ? "" : v->author) != 0 || strcmp(commit.message, v->message == NULL ? "" : v->message) != 0)
+		return fail("commit %llu: author \"%s\" message \"%s\"", (unsigned long long)version, commit.author, commit.message);
+	for (i = 0; i < x->metas; i++) {
+		if (!status_is_ok("otr_meta_entry", otr_meta_entry(file, i, &meta, &err), &err))
+			return false;
+		if (strcmp(meta.key, x->meta[i].key) != 0 || strcmp(meta.value, x->meta[i].value) != 0 || meta.value_bytes != strlen(x->meta[i].value))
+			return fail("metadata %zu: %s=%s", i, meta.key, meta.value);
+	}
+	if (otr_meta_entry(file, x->metas, &meta, &err) != OTR_END)
+		return fail("metadata: more than %zu entries", x->metas);
+	return true;
+}
+
+static bool
+op_at_time(struct session *x, struct rng *r)
+{
+	int64_t t = moved(x->s.version[below(r, x->s.versions)].time_ns, (int64_t)below(r, 3) - 1), version;
+	struct otr_error err = { .text = "" };
+	struct otr_info info;
+	struct otr *file = reader_at(x, r, newest(&x->s));
+	const struct view *w;
+	enum otr_status status;
+	unsigned i;
+	bool ok;
+
+	if (file == NULL)
+		return false;
+	for (i = 0; x->reader[i] != file; i++)
+		;
+	/* the handle knows the versions up to its newest, which is the newest */
+	if (!status_is_ok("otr_refresh", otr_refresh(file, &err), &err))
+		return false;
+	x->reader_newest[i] = x->reader_version[i] = newest(&x->s);
+	version = version_at(&x->s, t);
+	say(x, "as of the time %lld: version %lld", (long long)t, (long long)version);
+	status = otr_select_time(file, t, &err);
+	if (version < 0)
+		return status == OTR_E_NOTFOUND ? true : fail("otr_select_time before version 0: status %d", status);
+	if (!status_is_ok("otr_select_time", status, &err))
+		return false;
+	otr_get_info(file, &info);
+	x->reader_version[i] = info.version;
+	if (info.version != (uint64_t)version)
+		return fail("as of %lld: version %llu, expected %lld", (long long)t, (unsigned long long)info.version, (long long)version);
+	w = view_at(&x->s, (uint64_t)version);
+	ok = check_rows(x, file, w, INT64_MIN, INT64_MAX, UINT64_MAX, false, 0, w->n, SIZE_MAX);
+	if (ok && otr_select_version(file, newest(&x->s) + 1 + below(r, 3), &err) != OTR_E_NOTFOUND)
+		return fail("a version beyond the newest was selected");
+	return ok;
+}
+
+static void
+found_fault(void *arg, const struct otr_finding *f)
+{
+	char *text = arg;
+
+	if (!f->note && text[0] == '\0')
+		snprintf(text, 500, "place %d number %llu: %s (SPEC %s)", f->place, (unsigned long long)f->number, f->text, f->spec);
+}
+
+#pragma weak otr_verify
+
+static bool
+op_verify(struct session *x, struct rng *r)
+{
+	char text[500] = "";
+	uint64_t faults = 0;
+	struct otr_error err = { .text = "" };
+
+	(void)r;
+	say(x, "verify");
+	if (otr_verify == NULL)
+		return true;
+	if (!status_is_ok("otr_verify", otr_verify(x->path, found_fault, text, &faults, &err), &err))
+		return false;
+	return faults == 0 && text[0] == '\0' ? true : fail("verify: %llu faults, the first: %s", (unsigned long long)faults, text);
+}
+
+static bool
+op_scan(struct session *x, struct rng *r)
+{
+	uint64_t version = some_version(x, r), gaps = 0, longest = 0, equal = 0;
+	const struct view *w = view_at(&x->s, version);
+	struct otr *file = reader_at(x, r, version);
+	struct otr_scan scan;
+	struct otr_error err = { .text = "" };
+	size_t i;
+
+	say(x, "scan of version %llu", (unsigned long long)version);
+	if (file == NULL || !status_is_ok("otr_scan", otr_scan(file, &scan, &err), &err))
+		return false;
+	for (i = 1; i < w->n; i++) {
+		uint64_t dt = distance(w->t[i - 1], w->t[i]);
+
+		gaps += x->s.schema.has_gap && dt > x->s.schema.gap_ns;
+		longest = dt > longest ? dt : longest;
+		equal += dt == 0;
+	}
+	if (scan.gap_count != gaps || scan.longest_gap_ns != longest || scan.duplicates != equal)
+		return fail("scan: gaps %llu longest %llu duplicates %llu, expected %llu %llu %llu", (unsigned long long)scan.gap_count,
+		    (unsigned long long)scan.longest_gap_ns, (unsigned long long)scan.duplicates, (unsigned long long)gaps, (unsigned long long)longest,
+		    (unsigned long long)equal);
+	return true;
+}
+
+/* ---- appends ---------------------------------------------------------------------------------------------------------------------- */
+
+static void
+put_row(struct session *x, struct rng *r, size_t i, int64_t t)
+{
+	uint32_t c;
+
+	x->batch.t[i] = t;
+	x->batch.mask[i] = 0;
+	for (c = 0; c < x->s.columns; c++) {
+		bool null = chance(r, x->null_percent[c]);
+
+		if (!null)
+			x->batch.mask[i] |= UINT64_C(1) << c;
+		x->batch.v[i * x->s.columns + c] = null ? 0 : make_value(x, r, c);
+	}
+}
+
+/* Row i becomes row k of the series. */
+static void
+copy_row(struct session *x, size_t i, const struct view *w, size_t k)
+{
+	uint32_t c;
+
+	x->batch.t[i] = w->t[k];
+	x->batch.mask[i] = w->mask[k];
+	for (c = 0; c < x->s.columns; c++)
+		x->batch.v[i * x->s.columns + c] = value_at(&x->s, w, k, c);
+}
+
+static int64_t
+step(struct session *x, struct rng *r)
+{
+	int64_t by = (int64_t)x->step_ns;
+
+	if (chance(r, x->jitter))
+		by += (int64_t)below(r, x->step_ns + 1) - (int64_t)(x->step_ns / 2);
+	if (chance(r, x->jitter) && chance(r, 10))
+		by *= (int64_t)below(r, 100) + 1;
+	return by < 1 ? 1 : by;
+}
+
+static const char *const shapes[] = { "in order", "a few late", "all over", "a replay", "equal times", "new values", "extreme times", "replay with more" };
+
+static unsigned
+make_batch(struct session *x, struct rng *r)
+{
+	const struct view *w = view_at(&x->s, newest(&x->s));
+	size_t n, i, k;
+	int64_t t = w->n > 0 ? w->t[w->n - 1] : x->base_ns;
+	unsigned shape = (unsigned)below(r, 100);
+
+	shape = shape < 55 ? 0 : shape < 70 ? 1 : shape < 78 ? 2 : shape < 83 ? 3 : shape < 88 ? 4 : shape < 93 ? 5 : shape < 94 ? 6 : 7;
+	if (shape == 6 && !chance(r, 10))
+		shape = 0;
+	n = chance(r, 60) ? 1 : chance(r, 70) ? 1 + below(r, 10) : chance(r, 80) ? 1 + below(r, 200) : 1 + below(r, x->big_percent > 0 ? 3000 : 600);
+	if (x->s.columns > 8 && n > 300)
+		n = 300;
+	if (x->s.policies.duplicates == OTR_ERROR && shape != 0 && shape != 2 && !chance(r, 20))
+		shape = 1;
+	batch_reserve(&x->batch, x->s.columns, n + 1);
+	x->batch.n = n;
+	for (i = 0; i < n; i++) {
+		switch (w->n == 0 && (shape == 3 || shape == 5 || shape == 7) ? 0 : shape) {
+		case 0:
+			t = moved(t, step(x, r));
+			put_row(x, r, i, t);
+			break;
+		case 1:
+			if (n == 1 || chance(r, 20)) {
+				int64_t at = w->n > 0 ? w->t[w->n - 1 - below(r, w->n < 20 ? w->n : 20)] : t;
+
+				put_row(x, r, i, moved(at, (int64_t)below(r, x->step_ns + 1) - (int64_t)(x->step_ns / 2)));
+			} else {
+				t = moved(t, step(x, r));
+				put_row(x, r, i, t);
+			}
+			break;
+		case 2:
+			put_row(x, r, i, moved(w->n > 0 ? w->t[below(r, w->n)] : x->base_ns, (int64_t)below(r, 20 * x->step_ns + 1) - (int64_t)(10 * x->step_ns)));
+			break;
+		case 3:
+			k = (size_t)below(r, w->n);
+			if (i > 0 && x->s.policies.duplicates == OTR_KEEP)
+				k = (size_t)below(r, w->n);
+			copy_row(x, i, w, k);
+			break;
+		case 4:
+			if (i == 0 || chance(r, 10))
+				t = moved(t, chance(r, 50) ? 0 : step(x, r));
+			put_row(x, r, i, t);
+			break;
+		case 5:
+			put_row(x, r, i, w->t[below(r, w->n)]);
+			break;
+		case 6:
+			put_row(x, r, i, chance(r, 40) ? OTR_TIME_MIN : chance(r, 30) ? OTR_TIME_MAX : clamp((int64_t)rnd(r)));
+			break;
+		default:
+			/* the newest rows once more, then new ones */
+			k = n / 2 + 1 < w->n ? w->n - n / 2 - 1 : 0;
+			if (k + i < w->n) {
+				copy_row(x, i, w, k + i);
+			} else {
+				t = moved(t, step(x, r));
+				put_row(x, r, i, t);
+			}
+			break;
+		}
+	}
+	return shape;
+}
+
+/* Rows [from, to) of the batch into the writer, column by column. */
+static enum otr_status
+feed(struct session *x, struct rng *r, size_t from, size_t to, struct otr_error *err)
+{
+	size_t n = to - from, bytes = (n + 7) / 8, i;
+	uint32_t c, columns = x->s.columns;
+	uint64_t *values = get(NULL, n * columns, sizeof *values);
+	uint8_t *present = get(NULL, bytes * columns, 1);
+	struct otr_rows rows = { .n = n, .time_ns = x->batch.t + from };
+	enum otr_status status;
+
+	memset(present, chance(r, 50) ? 0xff : 0, bytes * columns);
+	for (c = 0; c < columns; c++) {
+		bool nulls = false;
+
+		for (i = 0; i < n; i++) {
+			bool there = (x->batch.mask[from + i] >> c & 1) != 0;
+			uint8_t *p = &present[c * bytes + i / 8];
+
+			*p = (uint8_t)(there ? *p | 1u << i % 8 : *p & ~(1u << i % 8));
+			/* the value of a null is ignored */
+			values[c * n + i] = there ? x->batch.v[(from + i) * columns + c] : chance(r, 10) ? rnd(r) : 0;
+			nulls = nulls || !there;
+		}
+		rows.value[c] = values + c * n;
+		rows.present[c] = nulls || chance(r, 30) ? present + c * bytes : NULL;
+	}
+	status = otr_writer_add(x->writer, &rows, err);
+	free(values);
+	free(present);
+	return status;
+}
+
+static bool
+open_writer(struct session *x, struct rng *r, char *author, char *message)
+{
+	struct otr_writer_options options = { .wait_ns = 0 };
+	struct otr_error err = { .text = "" };
+
+	/* the texts must outlive the handle, so they are static */
+	author[0] = message[0] = '\0';
+	if (chance(r, 70))
+		snprintf(author, 64, "operator %llu", (unsigned long long)below(r, 5));
+	if (chance(r, 30))
+		snprintf(message, 64, "batch %llu \xc3\xa6\n", (unsigned long long)below(r, 1000));
+	if (chance(r, 2)) {
+		memset(message, 'm', OTR_MAX_MESSAGE);
+		message[1 + below(r, OTR_MAX_MESSAGE)] = '\0';
+		memset(author, 'a', OTR_MAX_AUTHOR);
+		author[OTR_MAX_AUTHOR] = '\0';
+	}
+	options.author = author;
+	options.message = message;
+	if (!status_is_ok("otr_writer_open", otr_writer_open(x->path, &options, &x->writer, &err), &err))
+		return false;
+	if (otr_writer_notice(x->writer, 0, NULL) != NULL)
+		return fail("a notice of the writer: %s", otr_writer_notice(x->writer, 0, NULL));
+	return true;
+}
+
+static void
+tell_batch(const struct session *x, unsigned shape, size_t given)
+{
+	size_t i;
+	uint32_t c;
+
+	say(x, "append %zu rows (%s) to %llu, version %llu", given, shapes[shape], (unsigned long long)x->s.version[newest(&x->s)].rows,
+	    (unsigned long long)newest(&x->s));
+	for (i = 0; x->verbose && i < given && given <= 12; i++) {
+		printf("#      %lld", (long long)x->batch.t[i]);
+		for (c = 0; c < x->s.columns; c++)
+			if ((x->batch.mask[i] >> c & 1) != 0)
+				printf(" %llx", (unsigned long long)x->batch.v[i * x->s.columns + c]);
+			else
+				printf(" -");
+		putchar('\n');
+	}
+}
+
+static bool
+op_append(struct session *x, struct rng *r)
+{
+	static char author[OTR_MAX_AUTHOR + 1], message[OTR_MAX_MESSAGE + 1];
+	struct otr_error err = { .text = "" };
+	struct otr_commit_result result;
+	struct applied a;
+	enum otr_status status = OTR_OK;
+	unsigned shape;
+	size_t from, to;
+
+	if (x->s.pool_rows > ROWS_MAX)
+		return op_range(x, r);
+	shape = make_batch(x, r);
+	tell_batch(x, shape, x->batch.n);
+	if (x->writer != NULL && (x->one_each || chance(r, 15))) {
+		otr_writer_close(x->writer);
+		x->writer = NULL;
+	}
+	if (x->writer == NULL && !open_writer(x, r, author, message))
+		return false;
+	x->clock_ns += chance(r, 3) ? -(int64_t)below(r, 100000000000) : (int64_t)below(r, 3000000000);
+	clock_now_ns = x->clock_ns;
+	for (from = 0; from < x->batch.n && status == OTR_OK; from = to) {
+		to = chance(r, 70) ? x->batch.n : from + 1 + (size_t)below(r, x->batch.n - from);
+		status = feed(x, r, from, to, &err);
+	}
+	if (status == OTR_OK && chance(r, 2)) {
+		say(x, "... and dropped");
+		otr_writer_close(x->writer);
+		x->writer = NULL;
+		return true;
+	}
+	if (status == OTR_OK)
+		status = otr_writer_commit(x->writer, &result, &err);
+	a = series_apply(&x->s, &x->batch, clock_now_ns, author, message);
+	if (a.duplicate) {
+		otr_writer_close(x->writer);
+		x->writer = NULL;
+		if (status != OTR_E_DUPLICATE)
+			return fail("append: status %d, expected OTR_E_DUPLICATE", status);
+		if (err.row < 0 || (size_t)err.row >= x->batch.n || x->batch.t[err.row] != err.time_ns)
+			return fail("append: duplicate at row %lld, time %lld", (long long)err.row, (long long)err.time_ns);
+		return true;
+	}
+	if (!status_is_ok("append", status, &err))
+		return false;
+	x->rows_fed += x->batch.n;
+	progress->rows += x->batch.n;
+	progress->commits += result.committed;
+	if (result.committed != a.changed || result.version != newest(&x->s))
+		return fail("append: committed %d version %llu, expected %d %llu", result.committed, (unsigned long long)result.version, a.changed,
+		    (unsigned long long)newest(&x->s));
+	if (result.added != a.added || result.added + result.replaced + result.skipped != x->batch.n || result.replaced < a.replaced ||
+	    result.late > result.added + result.replaced)
+		return fail("append of %zu rows: added %llu replaced %llu skipped %llu late %llu, expected added %llu replaced %llu", x->batch.n,
+		    (unsigned long long)result.added, (unsigned long long)result.replaced, (unsigned long long)result.skipped, (unsigned long long)result.late,
+		    (unsigned long long)a.added, (unsigned long long)a.replaced);
+	if (otr_writer_version(x->writer) != newest(&x->s))
+		return fail("otr_writer_version: %llu", (unsigned long long)otr_writer_version(x->writer));
+	return true;
+}
+
+/* The same feed twice changes nothing, but under keep. */
+static bool
+op_again(struct session *x, struct rng *r)
+{
+	struct otr_error err = { .text = "" };
+	struct otr_commit_result result;
+	enum otr_status status;
+
+	if (x->batch.n == 0 || x->batch.columns != x->s.columns || x->writer == NULL ||
+	    (x->s.policies.duplicates != OTR_REPLACE && x->s.policies.duplicates != OTR_FIRST))
+		return op_append(x, r);
+	/* the model decides what it changes: rows that a later commit replaced come back */
+	say(x, "the same %zu rows again", x->batch.n);
+	status = feed(x, r, 0, x->batch.n, &err);
+	if (status == OTR_OK)
+		status = otr_writer_commit(x->writer, &result, &err);
+	if (!status_is_ok("append again", status, &err))
+		return false;
+	if (series_apply(&x->s, &x->batch, clock_now_ns, "", "").changed) {
+		/* it was dropped, or replaced since; author and message are the handle's, which are not known here */
+		struct otr *file = reader_at(x, r, newest(&x->s));
+		struct otr_commit commit;
+		struct version *v = &x->s.version[newest(&x->s)];
+
+		if (file == NULL || !status_is_ok("otr_commit_get", otr_commit_get(file, &commit, &err), &err))
+			return false;
+		free(v->author);
+		free(v->message);
+		v->author = strdup(commit.author);
+		v->message = strdup(commit.message);
+		return result.committed && result.version == newest(&x->s) ? true : fail("append again: no commit, one was expected");
+	}
+	return !result.committed && result.version == newest(&x->s) ? true : fail("append again: a commit, none was expected");
+}
+
+/* ---- a session ------------------------------------------------------------------------------------------------------------------- */
+
+static bool
+create(struct session *x, struct rng *r)
+{
+	static const uint64_t steps[] = { 1, 7, 1000, 1000000, 250000000, 1000000000, UINT64_C(60000000000), UINT64_C(86400000000000), UINT64_C(99999999999990) };
+	static const char *const keys[4] = { "a.note", "site", "unit.c0", "zz-last_1" };
+	struct otr_schema schema = { .columns = chance(r, 92) ? 1 + (uint32_t)below(r, 6) : 1 + (uint32_t)below(r, 64) };
+	struct otr_create_options options = { .wait_ns = 0 };
+	struct otr_error err = { .text = "" };
+	uint32_t c, needed = 8 * (48 + 120 * schema.columns) + 48, page = 4096;
+	unsigned i;
+
+	while (page < needed)
+		page *= 2;
+	while (page < 65536 && chance(r, 30))
+		page *= 2;
+	schema.page_bytes = chance(r, 10) ? 0 : page;
+	schema.has_gap = chance(r, 40);
+	x->step_ns = steps[below(r, sizeof steps / sizeof steps[0])];
+	if (schema.has_gap)
+		schema.gap_ns = chance(r, 10) ? 1 + (rnd(r) >> 1) % (INT64_MAX - 1) : x->step_ns + below(r, 10 * x->step_ns);
+	for (c = 0; c < schema.columns; c++) {
+		snprintf(schema.column[c].name, sizeof schema.column[c].name, chance(r, 80) ? "c%u" : chance(r, 50) ? "col umn %u" : "m\xc3\xa5ling%u", c);
+		schema.column[c].type = (enum otr_type)(1 + below(r, 5));
+		schema.column[c].interpolation = chance(r, 50) ? OTR_STEP : OTR_LINEAR;
+		x->style[c] = (enum style)below(r, STYLES);
+		x->null_percent[c] = chance(r, 50) ? 0 : chance(r, 70) ? (unsigned)below(r, 30) : chance(r, 80) ? 95 : 100;
+		x->walk[c] = below(r, 10000);
+	}
+	options.policies.duplicates = (enum otr_duplicates)below(r, 4);
+	for (i = 0; i < 4; i++)
+		if (chance(r, 20)) {
+			memset(x->meta_value[x->metas], 'x', sizeof x->meta_value[0]);
+			x->meta_value[x->metas][below(r, sizeof x->meta_value[0])] = '\0';
+			x->meta[x->metas] = (struct otr_meta){ .key = keys[i], .value = x->meta_value[x->metas], .value_bytes = strlen(x->meta_value[x->metas]) };
+			x->metas++;
+		}
+	options.meta = x->meta;
+	options.meta_count = x->metas;
+	x->base_ns = chance(r, 70) ? INT64_C(1700000000000000000) : chance(r, 50) ? -5 * (int64_t)x->step_ns : chance(r, 50) ? clamp((int64_t)rnd(r)) :
+	    chance(r, 50) ? OTR_TIME_MIN : OTR_TIME_MAX - 100 * (int64_t)x->step_ns;
+	x->jitter = chance(r, 40) ? 0 : (unsigned)below(r, 100);
+	x->big_percent = chance(r, 30) ? 10 : 0;
+	x->one_each = chance(r, 30);
+	x->clock_ns = INT64_C(1750000000000000000) + (int64_t)(rnd(r) >> 20);
+	clock_now_ns = x->clock_ns;
+	say(x, "create: %u columns, page %u, gap %llu, step %llu, duplicates %d, base %lld, %zu entries of metadata", schema.columns, schema.page_bytes,
+	    (unsigned long long)schema.gap_ns, (unsigned long long)x->step_ns, options.policies.duplicates, (long long)x->base_ns, x->metas);
+	for (c = 0; c < schema.columns; c++)
+		say(x, "  column %s type %d interpolation %d style %d nulls %u %%", schema.column[c].name, schema.column[c].type, schema.column[c].interpolation,
+		    x->style[c], x->null_percent[c]);
+	(void)unlink(x->path);
+	if (!status_is_ok("otr_create", otr_create(x->path, &schema, &options, &err), &err))
+		return false;
+	if (otr_create(x->path, &schema, &options, &err) != OTR_E_EXISTS)
+		return fail("otr_create on an existing file is no OTR_E_EXISTS");
+	if (schema.page_bytes == 0)
+		schema.page_bytes = otr_default_page_bytes(schema.columns);
+	series_init(&x->s, &schema, &options.policies, clock_now_ns);
+	return true;
+}
+
+static bool
+check_schema(struct session *x, struct rng *r)
+{
+	struct otr *file = reader_at(x, r, 0);
+	const struct otr_schema *got, *want = &x->s.schema;
+	uint32_t c;
+
+	if (file == NULL)
+		return false;
+	got = otr_schema(file);
+	if (got->columns != want->columns || got->page_bytes != want->page_bytes || got->has_gap != want->has_gap || got->gap_ns != want->gap_ns ||
+	    otr_policies(file)->duplicates != x->s.policies.duplicates)
+		return fail("the schema differs");
+	for (c = 0; c < want->columns; c++)
+		if (strcmp(got->column[c].name, want->column[c].name) != 0 || got->column[c].type != want->column[c].type ||
+		    got->column[c].interpolation != want->column[c].interpolation)
+			return fail("column %u of the schema differs", c);
+	return true;
+}
+
+static bool
+operate(struct session *x, unsigned i)
+{
+	struct rng r = { .s = x->seed * UINT64_C(0x2545f4914f6cdd1d) + i * UINT64_C(0x9e3779b97f4a7c15) + 1 };
+	unsigned kind = (unsigned)below(&r, 1000);
+	static const struct { unsigned below; bool (*run)(struct session *, struct rng *); } table[] = {
+		{ 420, op_append }, { 440, op_again }, { 500, op_dump }, { 620, op_range }, { 740, op_nearest }, { 920, op_windows }, { 965, op_info },
+		{ 985, op_at_time }, { 993, op_scan }, { 1000, op_verify },
+	};
+	unsigned k = 0;
+
+	while (kind >= table[k].below)
+		k++;
+	progress->operations++;
+	progress->kinds[k]++;
+	return table[k].run(x, &r);
+}
+
+/* Every version, by one handle: they stay exact for ever. */
+static bool
+all_versions(struct session *x, size_t most)
+{
+	struct otr *file = NULL;
+	struct otr_error err = { .text = "" };
+	uint64_t v, by = x->s.versions / most + 1;
+	bool ok = status_is_ok("otr_open", otr_open(x->path, &file, &err), &err);
+
+	for (v = 0; ok && v < x->s.versions; v += by) {
+		const struct view *w = view_at(&x->s, v);
+
+		ok = status_is_ok("otr_select_version", otr_select_version(file, v, &err), &err) &&
+		    check_rows(x, file, w, INT64_MIN, INT64_MAX, UINT64_MAX, false, 0, w->n, SIZE_MAX);
+		progress->operations++;
+		if (!ok) {
+			char why[1024];
+
+			snprintf(why, sizeof why, "%s", failure);
+			fail("at the end, version %llu of %llu: %s", (unsigned long long)v, (unsigned long long)newest(&x->s), why);
+		}
+	}
+	otr_close(file);
+	return ok;
+}
+
+static unsigned
+session_ops(uint64_t seed)
+{
+	struct rng r = { .s = seed ^ 0x5555 };
+	static const unsigned lengths[] = { 30, 100, 200, 400, 800, SESSION_OPS_MAX };
+
+	return lengths[below(&r, 6)];
+}
+
+/* Runs the operations of a session that are not left out; leave_out may be NULL.  Returns -1, or the number of the one that failed (ops: the last check). */
+static int
+run_session(uint64_t seed, unsigned ops, const uint8_t *leave_out, const char *path, bool verbose, const char *keep)
+{
+	struct session *x = get(NULL, 1, sizeof *x);
+	struct rng r = { .s = seed };
+	unsigned i;
+	int failed = -1;
+
+	memset(x, 0, sizeof *x);
+	x->seed = seed;
+	x->path = path;
+	x->ops = ops;
+	x->verbose = verbose;
+	progress->op = -1;
+	if (!create(x, &r) || !check_schema(x, &r))
+		failed = 0;
+	for (i = 0; i < ops && failed < 0; i++) {
+		if (leave_out != NULL && leave_out[i] != 0)
+			continue;
+		progress->op = (int)i;
+		if (!operate(x, i))
+			failed = (int)i;
+	}
+	progress->op = (int)ops;
+	if (failed < 0 && (!op_verify(x, &r) || !all_versions(x, 40)))
+		failed = (int)ops;
+	progress->files++;
+	if (keep != NULL && failed < 0 && x->s.versions > 0) {
+		uint64_t v, by = newest(&x->s) / 3 + 1;
+
+		for (v = newest(&x->s); ; v -= by) {
+			char name[1200];
+			FILE *f;
+
+			snprintf(name, sizeof name, "%s.%llu.csv", keep, (unsigned long long)v);
+			f = fopen(name, "w");
+			if (f == NULL)
+				break;
+			series_csv(&x->s, v, f);
+			fclose(f);
+			if (v < by)
+				break;
+		}
+	}
+	if (x->writer != NULL)
+		otr_writer_close(x->writer);
+	for (i = 0; i < READERS; i++)
+		otr_close(x->reader[i]);
+	if (x->s.row != NULL || x->s.version != NULL)
+		series_release(&x->s);
+	batch_release(&x->batch);
+	free(x);
+	return failed;
+}
+
+/* ---- finding the smallest list --------------------------------------------------------------------------------------------------- */
+
+/* Runs a session in a child; true if it failed there. */
+static bool
+fails(uint64_t seed, unsigned ops, const uint8_t *leave_out, bool verbose)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		char path[600];
+
+		snprintf(path, sizeof path, "%s/shrunk.otr", directory);
+		(void)alarm(HANG_SECONDS);
+		failure[0] = '\0';
+		status = run_session(seed, ops, leave_out, path, verbose, NULL) >= 0;
+		snprintf(progress->text, sizeof progress->text, "%s", failure);
+		fflush(stdout);
+		_exit(status);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return false;
+	if (WIFSIGNALED(status))
+		snprintf(progress->text, sizeof progress->text, "signal %d at operation %d", WTERMSIG(status), progress->op);
+	return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+static void
+shrink(uint64_t seed, unsigned ops)
+{
+	static uint8_t leave_out[SESSION_OPS_MAX + 1], trial[SESSION_OPS_MAX + 1];
+	double until = wall_seconds() + 40;
+	unsigned size, i, kept = 0, tries = 0;
+
+	printf("# shrinking session %llu (%u operations)\n", (unsigned long long)seed, ops);
+	for (size = ops / 2; size > 0 && wall_seconds() < until; size /= 2) {
+		for (i = 0; i < ops && wall_seconds() < until; i += size) {
+			memcpy(trial, leave_out, sizeof trial);
+			memset(trial + i, 1, i + size <= ops ? size : ops - i);
+			if (memcmp(trial, leave_out, sizeof trial) == 0)
+				continue;
+			tries++;
+			if (fails(seed, ops, trial, false))
+				memcpy(leave_out, trial, sizeof trial);
+		}
+	}
+	for (i = 0; i < ops; i++)
+		kept += leave_out[i] == 0;
+	printf("# %u operations are left after %u runs; the list:\n", kept, tries);
+	(void)fails(seed, ops, leave_out, true);
+	printf("# %s\n", progress->text);
+	printf("# again: test_model --session %llu\n", (unsigned long long)seed);
+}
+
+/* ---- main --------------------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t
+setting(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text == NULL || *text == '\0' ? otherwise : strtoull(text, NULL, 10);
+}
+
+static void
+run_all(uint64_t seed, uint64_t ops, const char *keep)
+{
+	struct rng r = { .s = seed };
+	char path[600], name[600];
+
+	while (progress->operations < ops) {
+		uint64_t session = rnd(&r) >> 1;
+		unsigned n = session_ops(session);
+		int failed;
+
+		if (keep != NULL && n > 200)
+			n = 60;
+		if (progress->operations + n > ops + 50)
+			n = (unsigned)(ops - progress->operations) + 20;
+		progress->session = session;
+		snprintf(name, sizeof name, "%s/%04llu", keep != NULL ? keep : directory, (unsigned long long)progress->files);
+		snprintf(path, sizeof path, "%s.otr", keep != NULL ? name : directory);
+		if (keep == NULL)
+			snprintf(path, sizeof path, "%s/model.otr", directory);
+		(void)alarm(HANG_SECONDS);
+		failed = run_session(session, n, NULL, path, false, keep != NULL ? name : NULL);
+		if (failed >= 0) {
+			progress->failed = 1;
+			progress->op = failed;
+			snprintf(progress->text, sizeof progress->text, "%s", failure);
+			return;
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t seed = setting("SEED", 1), ops = setting("OPS", 100000), session = 0;
+	const char *keep = NULL, *tmp = getenv("TMPDIR");
+	double start = wall_seconds();
+	int i, status = 0;
+	pid_t pid;
+
+	for (i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "SEED=", 5) == 0)
+			seed = strtoull(argv[i] + 5, NULL, 10);
+		else if (strncmp(argv[i], "OPS=", 4) == 0)
+			ops = strtoull(argv[i] + 4, NULL, 10);
+		else if (strcmp(argv[i], "--session") == 0 && i + 1 < argc)
+			session = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc)
+			keep = argv[++i];
+		else
+			return fprintf(stderr, "usage: test_model [SEED=n] [OPS=n] [--session N] [--keep DIR]\n"), 2;
+	}
+	if (seed == 0)
+		seed = (uint64_t)(start * 1e6);
+	if (tmp == NULL || *tmp == '\0')
+		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	snprintf(directory, sizeof directory, "%s/otr-model-XXXXXX", tmp);
+	if (mkdtemp(directory) == NULL) {
+		perror(directory);
+		return 2;
+	}
+	if (keep != NULL)
+		(void)mkdir(keep, 0777);
+	progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (progress == MAP_FAILED)
+		return 2;
+	printf("# SEED=%llu OPS=%llu\n", (unsigned long long)seed, (unsigned long long)ops);
+	fflush(stdout);
+	if (session != 0) {
+		progress->session = session;
+		progress->failed = fails(session, session_ops(session), NULL, false);
+	} else {
+		pid = fork();
+		if (pid == 0) {
+			run_all(seed, ops, keep);
+			_exit(0);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) < 0)
+			return 2;
+		if (WIFSIGNALED(status)) {
+			progress->failed = 1;
+			snprintf(progress->text, sizeof progress->text, "signal %d", WTERMSIG(status));
+		}
+	}
+	printf("# %llu operations, %llu files, %llu commits, %llu rows, %llu window queries in %.1f s\n", (unsigned long long)progress->operations,
+	    (unsigned long long)progress->files, (unsigned long long)progress->commits, (unsigned long long)progress->rows,
+	    (unsigned long long)progress->windows, wall_seconds() - start);
+	if (progress->failed != 0) {
+		printf("# session %llu, operation %d: %s\n", (unsigned long long)progress->session, progress->op, progress->text);
+		shrink(progress->session, session_ops(progress->session));
+	}
+	CHECK(progress->failed == 0, "random operations give what plain arrays give");
+	{
+		char path[600];
+
+		snprintf(path, sizeof path, "%s/model.otr", directory);
+		(void)unlink(path);
+		snprintf(path, sizeof path, "%s/shrunk.otr", directory);
+		(void)unlink(path);
+		(void)rmdir(directory);
+	}
+	return tap_done();
+}
