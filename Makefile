@@ -24,8 +24,8 @@ LAYERS = otr bytes intmath fpmath text cursor format error checksum \
 	io store tree walk ride space log build snapshot db reach commit metadata create writer \
 	cursor_rows query scan verify
 MODULES = $(subst +, ,$(LAYERS))
-# Of them, the ones that work on memory alone: no allocation, no stdio (`make symbols`).
-PURE   = checksum bits pack run decimal fbits dict chunk page stats leaf inner header record logpage slot meta
+# Of them, the ones that neither allocate nor use stdio: memory is handed in (`make symbols`).
+PURE   = checksum bits pack run decimal fbits dict deflate choose chunk page stats summary inner header record slot meta
 
 B            := build/$(VARIANT)
 VERSION      := $(shell sed -n 's/^.define OTR_VERSION "\(.*\)"/\1/p' lib/otr.h)
@@ -65,7 +65,7 @@ Q   =
 SAY = @:
 else
 Q   = @
-SAY = @printf '  %-5s %s\n'
+SAY = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),: )printf '  %-5s %s\n'
 endif
 
 .DELETE_ON_ERROR:
@@ -119,7 +119,7 @@ tests: all $(TESTS) $(EXAMPLES)                ## build what `check` runs, witho
 unit: $(TESTS)                                 ## the unit tests alone
 	$(Q)tests/run -b $(B) $(TESTS)
 check: tests                                   ## every test; the last line is `N passed, N failed, N skipped`
-	$(Q)tests/run -b $(B) $(TESTS) $(wildcard tests/*.bats tests/model/*.bats tests/check-*.sh)
+	$(Q)tests/run -b $(B) $(TESTS) $(wildcard tests/*.bats tests/*/*.bats tests/check-* tests/*/check-*)
 demo: all                                      ## load a real series, ask for windows, verify the file
 	$(Q)examples/demo.sh $(B)
 

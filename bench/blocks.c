@@ -116,10 +116,11 @@ static void
 report(const char *name, const struct column *c, size_t rows, uint32_t leaf_rows, int repeats, size_t total[BLOCKS],
     struct otr__scratch *scratch)
 {
+	static const char *const type[] = { "time", "bool", "i32", "i64", "f32", "f64" };
 	struct result r[BLOCKS];
 	int i;
 
-	printf("%-34.34s %4s %7lu", name, c->content == OTR_I64 ? "i64" : "f64", (unsigned long)rows);
+	printf("%-34.34s %4s %7lu", name, type[c->content], (unsigned long)rows);
 	for (i = 0; i < BLOCKS; i++) {
 		r[i] = measure(c, rows, leaf_rows, block_of[i], repeats, scratch);
 		total[i] += r[i].bytes;

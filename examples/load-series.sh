@@ -73,11 +73,11 @@ skab_valve)
 	otr-append -d ';' "$out" "$in"
 	;;
 household_power)
-	# "rowname" TAB "date" TAB "time" TAB ... TAB "date_time"     Quotes do not belong into TSV; the last field has the whole time,
-	# of a clock in France.
+	# "date" TAB "time" TAB "global_active_power" TAB ... TAB "date_time"     Quotes do not belong into TSV; the header has no name for the
+	# first field, the row's name, so it gets one; the last field has the whole time, of a clock in France.
 	otr-create --gap 5m "$out" global_active_power:f64:kW global_reactive_power:f64:kW voltage:f64:V global_intensity:f64:A \
 		sub_metering_1:i32:Wh sub_metering_2:i32:Wh sub_metering_3:i32:Wh
-	tr -d '"' < "$in" | cut -f 4-11 | otr-append -F tsv -t date_time -z Europe/Paris "$out"
+	{ printf 'row\t'; tr -d '"' < "$in"; } | cut -f 4-11 | otr-append -F tsv -t date_time -z Europe/Paris "$out"
 	;;
 
 # --- fields to leave out, values to rewrite ---------------------------------------------------------------------------------------

@@ -277,7 +277,7 @@ open_edge(struct otr__builder *b, const struct otr__root *root, struct otr_error
 			if (!list_add_raw(&b->level[level], schema->columns, page + OTR__INNER_FIXED + i * (size_t)OTR__ENTRY_BYTES(schema->columns)))
 				return no_memory(err);
 		otr__inner_entry(page, schema->columns, n - 1, &last);
-		status = otr__space_give_up(space, &ref, err);
+		status = otr__space_give_up_tree(space, &ref, err);
 		if (status != OTR_OK)
 			return status;
 		ref = last.child;
@@ -292,7 +292,7 @@ open_edge(struct otr__builder *b, const struct otr__root *root, struct otr_error
 	otr__rows_append(&b->rows, &b->spare, 0, b->spare.n);
 	if (b->spare.n > b->m.guess)
 		b->m.guess = b->spare.n;
-	return otr__space_give_up(space, &ref, err);
+	return otr__space_give_up_tree(space, &ref, err);
 }
 
 enum otr_status
@@ -535,6 +535,7 @@ write_leaves(struct merge *g, struct list *out, struct otr_error *err)
 {
 	const struct otr__rows *rows = &g->merged;
 	size_t pages = 1, limit = otr__leaf_rows_max(g->m.schema->columns), i;
+	struct otr__leaf_hint hint;
 	uint32_t used;
 
 	if (rows->n == 0)
@@ -542,7 +543,8 @@ write_leaves(struct merge *g, struct list *out, struct otr_error *err)
 	while ((rows->n + pages - 1) / pages > limit)
 		pages++;
 	for (;;) {
-		/* a first look: whether each of `pages` equal parts fits */
+		/* a first look: whether each of `pages` equal parts fits; the encoder must make the same choices again below */
+		hint = g->m.hint;
 		for (i = 0; i < pages; i++)
 			if (!try_leaf(&g->m, rows, rows->n * i / pages, rows->n * (i + 1) / pages - rows->n * i / pages, &used))
 				break;
@@ -554,6 +556,7 @@ write_leaves(struct merge *g, struct list *out, struct otr_error *err)
 		if (pages > rows->n)
 			pages = rows->n;
 	}
+	g->m.hint = hint;
 	for (i = 0; i < pages; i++) {
 		size_t from = rows->n * i / pages, to = rows->n * (i + 1) / pages;
 		enum otr_status status;
@@ -588,7 +591,7 @@ merge_child(struct merge *g, const uint8_t *raw, uint8_t level, size_t lo, size_
 		if (status == OTR_OK)
 			status = join_leaf(g, lo, hi, until_ns, &changed, err);
 		if (status == OTR_OK && changed)
-			status = otr__space_give_up(g->m.space, &e.child, err);
+			status = otr__space_give_up_tree(g->m.space, &e.child, err);
 		if (status != OTR_OK)
 			return status;
 		if (!changed)
@@ -638,7 +641,7 @@ merge_child(struct merge *g, const uint8_t *raw, uint8_t level, size_t lo, size_
 	if (!changed) {
 		status = list_add_raw(out, columns, raw) ? OTR_OK : no_memory(err);
 	} else {
-		status = otr__space_give_up(g->m.space, &e.child, err);
+		status = otr__space_give_up_tree(g->m.space, &e.child, err);
 		if (status == OTR_OK)
 			status = write_inner_pages(&g->m, &made, level, out, err);
 	}

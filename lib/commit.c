@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "reach.h"
 
 /* The record area leaves room for this many freed pages: a spill frees a leaf, the inner pages above it and a log page. */
@@ -238,6 +239,19 @@ walk(void *arg, struct otr__page_list *found, struct otr_error *err)
 	return otr__reach_free(&t->store, &t->header, &t->state, t->scratch, found, err);
 }
 
+/* What the newest rewrite wrote for the tree that it kept. */
+static enum otr_status
+kept_pages(void *arg, struct otr__page_list *found, struct otr_error *err)
+{
+	struct otr__target *t = arg;
+	struct otr__log log = { .store = &t->store, .slot = &t->state.slot, .schema = &t->header.schema, .scratch = t->scratch };
+	uint64_t rewrite = t->state.slot.newest_rewrite;
+	struct otr__kept root;
+	enum otr_status status = otr__log_root(&log, rewrite - 1, &root, err);
+
+	return status == OTR_OK ? otr__reach_generation(&t->store, &t->header, t->scratch, &root, rewrite, found, err) : status;
+}
+
 enum otr_status
 otr__commit_begin(struct otr__target *t, struct otr__commit *k, struct otr_error *err)
 {
@@ -258,7 +272,8 @@ otr__commit_begin(struct otr__target *t, struct otr__commit *k, struct otr_error
 	if (status == OTR_OK)
 		status = gather_riding(k, err);
 	k->space.walk = walk;
-	k->space.walk_arg = t;
+	k->space.kept = kept_pages;
+	k->space.arg = t;
 	if (status != OTR_OK)
 		otr__commit_release(k);
 	return status;

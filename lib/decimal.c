@@ -5,7 +5,7 @@
  * v = k / 10^s, one correctly rounded division; k * 10^-s for s < 0: exact numbers in, one rounding, so every machine gives the same bits.
  * (k * 0.01 would be wrong for 1,327 of 0.00..99.99.)  f32: the double is then rounded once more.
  *
- * 20.01, 20.02, NaN, 20.04 with s = 2: 2001, 2002, 2002, 2004, and value 2 is an exception.
+ * 20.01, 20.02, NaN, 20.04 with s = 2: 2001, 2002, any, 2004, and value 2 is an exception.
  *
  * The loops run over blocks of 64 values in local arrays: gcc -O2 vectorises only what has a known count and no aliases.
  */
@@ -135,12 +135,37 @@ encode_block(const uint64_t *restrict value, double power, bool divide, uint64_t
 	return wrong;
 }
 
+/*
+ * Integers for the exceptions, which may be any: on the line between the neighbours, so that differences stay as small as they are
+ * (repeating the one before would double the next difference, and cost a bit for every value); where the values are flat before, as
+ * in runs, that one is repeated.
+ */
+static void
+fill_exceptions(uint64_t *out, size_t n, const uint16_t *exception, size_t exceptions)
+{
+	size_t i, j, begin, end;
+
+	for (i = 0; i < exceptions; i = j) {
+		int64_t before, step = 0;
+
+		begin = exception[i];
+		for (j = i + 1; j < exceptions && exception[j] == exception[j - 1] + 1; j++)
+			;
+		end = begin + (j - i);
+		before = otr__i64(begin > 0 ? out[begin - 1] : end < n ? out[end] : 0);
+		/* both are at most 2^53 in size */
+		if (begin > 0 && end < n && (begin == 1 || out[begin - 1] != out[begin - 2]))
+			step = (otr__i64(out[end]) - before) / (int64_t)(end - begin + 1);
+		for (; begin < end; begin++)
+			out[begin] = (uint64_t)(before += step);
+	}
+}
+
 size_t
 otr__decimal_encode(const uint64_t *value, size_t n, int s, bool single, uint64_t *out, uint16_t *exception, size_t exceptions_max)
 {
 	double power = otr__power_of_ten((unsigned)(s < 0 ? -s : s));
 	size_t i = 0, j, end, x = 0;
-	uint64_t last = 0;
 
 	while (i < n) {
 		if (!single && n - i >= BLOCK && encode_block(value + i, power, s > 0, out + i) == 0) {
@@ -150,20 +175,13 @@ otr__decimal_encode(const uint64_t *value, size_t n, int s, bool single, uint64_
 		end = n - i < BLOCK ? n : i + BLOCK;
 		for (j = i; j < end; j++)
 			if (!try_one(value[j], s, single, &out[j])) {
-				last = j > 0 ? out[j - 1] : 0;
 				if (x == exceptions_max)
 					return exceptions_max + 1;
 				exception[x++] = (uint16_t)j;
-				out[j] = last;
 			}
 		i = end;
 	}
-	/* leading exceptions have no predecessor: the first integer there is */
-	for (i = 0; i < x && exception[i] == i; i++)
-		;
-	if (i > 0 && i < n)
-		for (j = 0; j < i; j++)
-			out[j] = out[i];
+	fill_exceptions(out, n, exception, x);
 	return x;
 }
 

@@ -20,7 +20,7 @@ bool otr__decimal_decode(uint64_t *x, size_t n, int s, bool single);
 
 /*
  * The integers for s into out[]; the positions of the values that no integer gives (NaN, infinities, -0, more digits) into exception[],
- * both with room for n; an exception's integer is its predecessor's, which packs well.  out may not be value.
+ * both with room for n; an exception's integer is one that packs well.  out may not be value.
  * Stops when exceptions_max is exceeded.  Returns the number of exceptions, or exceptions_max + 1.
  */
 size_t otr__decimal_encode(const uint64_t *value, size_t n, int s, bool single, uint64_t *out, uint16_t *exception,

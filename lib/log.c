@@ -286,6 +286,16 @@ version_in_log(struct otr__log *log, uint64_t number, const struct otr__record *
 }
 
 enum otr_status
+otr__log_root(struct otr__log *log, uint64_t number, struct otr__kept *root, struct otr_error *err)
+{
+	struct otr__record record[OTR__RECORDS_MAX];
+	uint32_t records;
+	enum otr_status status = otr__slot_records(log->slot, log->schema, NULL, record, &records, err);
+
+	return status == OTR_OK ? root_of(log, number, record, records, root, err) : status;
+}
+
+enum otr_status
 otr__log_version(struct otr__log *log, uint64_t number, struct otr__version *version, struct otr_error *err)
 {
 	struct otr__record record[OTR__RECORDS_MAX];

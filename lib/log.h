@@ -32,6 +32,9 @@ struct otr__version {
  */
 OTR_MUST_CHECK enum otr_status otr__log_version(struct otr__log *log, uint64_t number, struct otr__version *version, struct otr_error *err);
 
+/* The root that has version number: that of the first rewrite after it, or the present one (SPEC 8.2). */
+OTR_MUST_CHECK enum otr_status otr__log_root(struct otr__log *log, uint64_t number, struct otr__kept *root, struct otr_error *err);
+
 /* The newest version committed at or before time_ns (SPEC 8.4).  OTR_E_NOTFOUND: all are later, or it is pruned. */
 OTR_MUST_CHECK enum otr_status otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct otr_error *err);
 

@@ -273,6 +273,7 @@ union otr_value {
 
 /*
  * The statistics of one column over one window (SPEC 6).  Where count is 0 only rows, count, nans, area, covered mean anything.
+ * What has an enum otr_want of its own means something only if it was asked for; the less, the faster.
  * Sums: a float column's is sum_hi + sum_lo; an integer or bool column's is the i128 sum_high * 2^64 + sum_low.
  */
 struct otr_summary {
@@ -295,7 +296,9 @@ struct otr_summary {
 
 enum otr_want {
 	OTR_WANT_AREA = 1,             /* area and covered over the window itself; a window without rows is given too if something in it is covered */
-	OTR_WANT_EXTREMES = 2          /* tmin_ns, tmax_ns */
+	OTR_WANT_EXTREMES = 2,         /* tmin_ns, tmax_ns */
+	OTR_WANT_VARIANCE = 4,         /* m2 */
+	OTR_WANT_RISE = 8              /* has_rise, rise_f, rise_i, rise_span_ns */
 };
 
 enum otr_window_kind {

@@ -313,6 +313,8 @@ typical(const uint64_t *x, size_t n, unsigned order)
 /* Differences looked at to choose an order: enough to see outliers of one in a hundred.  A block of up to twice as many is seen whole. */
 #define SAMPLE 256
 
+#define OUTLIER_BITS 80   /* that an outlier takes: position and number */
+
 static inline void
 spread_of(const uint64_t *x, size_t n, unsigned order, size_t step, struct spread *s, size_t *count)
 {
@@ -387,8 +389,9 @@ otr__pack_choose(const uint64_t *x, size_t n, struct otr__pack_plan *plan)
 		else
 			extremes(x, n, 2, c, &least, &most);
 		width = otr__bit_length((uint64_t)most - (uint64_t)least);
-		/* the range of a sample is a little narrow: up to one bit more is no sign of outliers */
-		if (plan->outliers == 0 && width <= plan->width + 1u) {
+		/* the range of a sample is a little narrow: one bit more is no sign of outliers, unless so few need it that they had better be some */
+		if (plan->outliers == 0 && (width <= plan->width || (width == plan->width + 1u &&
+		    OUTLIER_BITS * outside(x, n, best, plan->base, otr__bits_mask(plan->width)) > n))) {
 			*plan = (struct otr__pack_plan){ .base = c + (uint64_t)least, .size = body_size(n, best, width, 0),
 				.order = (uint8_t)best, .width = (uint8_t)width };
 			return;

@@ -23,6 +23,7 @@
 
 #define LEAVES 3                       /* both edges of a window, and one that is searched */
 #define RECOVERIES_MAX 100
+#define FEW 12                         /* rows; see few_rows */
 
 /* A counted value (SPEC 6-2): its time, and its word as in struct otr__stats. */
 struct counted {
@@ -46,6 +47,11 @@ struct leaf {
 	size_t n;                          /* rows that belong to the version */
 };
 
+/* Bound i of POINTS: start + offset, where i span = offset points + rest. */
+struct bound {
+	uint64_t i, offset, rest;
+};
+
 struct otr_query {
 	struct otr *file;
 	struct otr__snapshot *snapshot;
@@ -58,13 +64,14 @@ struct otr_query {
 	uint32_t columns;                  /* asked for: */
 	struct column column[OTR_MAX_COLUMNS];
 	struct otr_summary *summary;       /* [columns of the schema] */
+	unsigned parts;                    /* of the records that are wanted: enum otr__stats_part */
 	/* between windows */
 	bool begun, done, given;           /* given: a window was given, so at_ns is where one ends */
 	uint64_t row;                      /* number of the first row at or after at_ns */
 	bool has_next;
 	int64_t next_ns;                   /* its time */
 	int64_t at_ns;
-	uint64_t index;                    /* POINTS: of the last window */
+	struct bound bound;                /* POINTS: at_ns as a bound, if given */
 	struct otr_error failure;
 };
 
@@ -134,6 +141,85 @@ presence(const struct otr__rows *rows, uint32_t column)
 
 /* ---- the pass ------------------------------------------------------------------------------------------------------------- */
 
+/*
+ * otr__stats_some of a few rows, without its eight lanes, which cost more than the rows do.  As exact (SPEC 6.9-1), but not the same bits; nobody
+ * stores them.  false: an infinity was met, or an overflow.
+ */
+static bool
+few_rows(struct otr__stats *s, const struct otr__stats_rule *rule, const struct otr__rows *rows, uint32_t column, size_t from, size_t to,
+    unsigned parts)
+{
+	bool is_float = otr__type_is_float(rule->type);
+	struct otr__i128 exact = { .lo = 0, .hi = 0 };
+	struct otr__dd sum = { .hi = 0.0, .lo = 0.0 }, e;
+	double s1 = 0.0, s2 = 0.0, d, mean;
+	uint64_t rest, value, word;
+	size_t i;
+
+	*s = (struct otr__stats){ .count = 0 };
+	for (i = from; i < to; i++) {
+		value = rows->value[column][i];
+		if (!otr__row_present(rows, column, i))
+			continue;
+		if (!otr__value_counts(rule->type, value)) {
+			s->nans++;
+			continue;
+		}
+		word = otr__value_word(rule->type, value);
+		if (is_float) {
+			e = otr__two_sum(sum.hi, otr__double_of(word));
+			sum = (struct otr__dd){ .hi = e.hi, .lo = sum.lo + e.lo };
+		} else {
+			exact = otr__i128_add_i64(exact, otr__i64(word));
+		}
+		if (s->count == 0) {
+			s->min = s->max = s->first = word;
+			s->t_first = rows->time_ns[i];
+		} else {
+			if (otr__word_less(rule->type, word, s->min))
+				s->min = word;
+			if (otr__word_less(rule->type, s->max, word))
+				s->max = word;
+			if ((parts & OTR__STATS_RISE) != 0)
+				otr__stats_rise(&s->rise, rule, s->last, word);
+			if ((parts & OTR__STATS_AREA) != 0)
+				otr__stats_edge(s->area, &s->covered, rule, s->t_last, s->last, rows->time_ns[i], word, s->t_last, rows->time_ns[i]);
+		}
+		s->last = word;
+		s->t_last = rows->time_ns[i];
+		s->count++;
+	}
+	if (is_float && !otr__is_finite(otr__bits_of(sum.hi)))
+		return false;
+	if (is_float) {
+		sum = otr__fast_sum(sum.hi, sum.lo);
+		s->sum[0] = otr__bits_of(sum.hi);
+		s->sum[1] = otr__bits_of(sum.lo);
+	} else {
+		s->sum[0] = exact.lo;
+		s->sum[1] = (uint64_t)exact.hi;
+	}
+	if (s->count < 2 || (parts & OTR__STATS_M2) == 0)
+		return true;
+	mean = sum.hi / (double)s->count;
+	if (!is_float)
+		exact = otr__i128_div_u64(exact, s->count, &rest);
+	for (i = from; i < to; i++) {
+		value = rows->value[column][i];
+		if (!otr__row_present(rows, column, i) || !otr__value_counts(rule->type, value))
+			continue;
+		if (is_float)
+			d = otr__double_of(otr__value_word(rule->type, value)) - mean;
+		else
+			d = otr__i128_to_double(otr__i128_sub(otr__i128_of(otr__i64(value)), exact));
+		s1 += d;
+		s2 += d * d;
+	}
+	s2 -= s1 * s1 / (double)s->count;
+	s->m2 = otr__bits_of(s2 > 0 ? s2 : 0.0);
+	return otr__is_finite(s->m2);
+}
+
 static void
 add_rows(struct otr_query *q, struct pass *p, const struct otr__rows *rows, size_t from, size_t to)
 {
@@ -146,7 +232,8 @@ add_rows(struct otr_query *q, struct pass *p, const struct otr__rows *rows, size
 		const struct column *c = &q->column[i];
 		struct otr__stats *into = p->any ? &s : &p->stats[i];
 
-		otr__stats_range(into, &c->rule, rows->time_ns, rows->value[c->index], presence(rows, c->index), from, to);
+		if (to - from > FEW || !few_rows(into, &c->rule, rows, c->index, from, to, q->parts))
+			otr__stats_some(into, &c->rule, rows->time_ns, rows->value[c->index], presence(rows, c->index), from, to, q->parts);
 		if (p->any)
 			otr__stats_merge(&p->stats[i], &s, &c->rule);
 	}
@@ -559,31 +646,57 @@ scale(uint64_t a, uint64_t b, uint64_t c, uint64_t *remainder)
 }
 
 static int64_t
-point(const struct otr_query *q, uint64_t i)
+time_of(const struct otr_query *q, const struct bound *b)
 {
+	return otr__wrap_add(q->start_ns, otr__i64(b->offset));
+}
+
+/* The bound after b, without a division of 128 bits: mostly one window follows another. */
+static struct bound
+bound_after(const struct otr_query *q, struct bound b)
+{
+	uint64_t points = q->spec.points, rest = q->span_ns % points;
+
+	b.i++;
+	b.offset += q->span_ns / points;
+	if (b.rest >= points - rest) {
+		b.offset++;
+		b.rest -= points - rest;
+	} else {
+		b.rest += rest;
+	}
+	return b;
+}
+
+/* The window of POINTS that holds time x; q->bound becomes its end. */
+static void
+part_of(struct otr_query *q, int64_t x, int64_t *start_ns, int64_t *end_ns)
+{
+	struct bound low = q->bound, high;
 	uint64_t rest;
 
-	return otr__wrap_add(q->start_ns, otr__i64(scale(i, q->span_ns, q->spec.points, &rest)));
+	high = bound_after(q, low);
+	if (!q->given || x >= time_of(q, &high)) {
+		/* the greatest i with i span / points < x - start + 1 */
+		low.i = scale(otr__distance(q->start_ns, x) + 1, q->spec.points, q->span_ns, &rest);
+		low.i -= rest == 0;
+		low.offset = scale(low.i, q->span_ns, q->spec.points, &low.rest);
+		high = bound_after(q, low);
+	}
+	*start_ns = time_of(q, &low);
+	*end_ns = time_of(q, &high);
+	q->bound = high;
 }
 
 /* The window that holds time x >= at_ns, unclipped but for the limits of time. */
 static void
 window_of(struct otr_query *q, int64_t x, int64_t *start_ns, int64_t *end_ns)
 {
-	uint64_t width = q->spec.width_ns, off, rest, i;
+	uint64_t width = q->spec.width_ns, off;
 	int64_t origin = q->spec.origin_ns;
 
 	if (q->spec.kind == OTR_WINDOW_POINTS) {
-		/* the greatest i with i span / points < x - start + 1 */
-		if (q->given && x < point(q, q->index + 2 <= q->spec.points ? q->index + 2 : q->spec.points)) {
-			i = q->index + 1;
-		} else {
-			i = scale(otr__distance(q->start_ns, x) + 1, q->spec.points, q->span_ns, &rest);
-			i -= rest == 0;
-		}
-		q->index = i;
-		*start_ns = point(q, i);
-		*end_ns = point(q, i + 1);
+		part_of(q, x, start_ns, end_ns);
 		return;
 	}
 	if (q->given && otr__distance(q->at_ns, x) < width) {
@@ -657,7 +770,7 @@ value_of(const struct column *c, uint64_t word)
 }
 
 static void
-fill_counted(const struct column *c, struct otr_summary *out, struct otr__stats *s)
+fill_counted(const struct column *c, struct otr_summary *out, struct otr__stats *s, unsigned want)
 {
 	out->min = value_of(c, s->min);
 	out->max = value_of(c, s->max);
@@ -672,7 +785,10 @@ fill_counted(const struct column *c, struct otr_summary *out, struct otr__stats 
 		out->sum_low = s->sum[0];
 		out->sum_high = otr__i64(s->sum[1]);
 	}
-	out->m2 = otr__double_of(s->m2);
+	if ((want & OTR_WANT_VARIANCE) != 0)
+		out->m2 = otr__double_of(s->m2);
+	if ((want & OTR_WANT_RISE) == 0)
+		return;
 	/* pairs end in the window one after another, so their spans add up to this */
 	out->has_rise = s->count > 1 || c->before.has;
 	out->rise_span_ns = otr__distance(c->before.has ? c->before.time_ns : s->t_first, s->t_last);
@@ -707,7 +823,7 @@ fill(struct otr_query *q, struct column *c, const struct pass *p, struct otr__st
 	out->covered_ns = s->covered;
 	if (s->count == 0)
 		return OTR_OK;
-	fill_counted(c, out, s);
+	fill_counted(c, out, s, q->spec.want);
 	if ((q->spec.want & OTR_WANT_EXTREMES) != 0) {
 		status = find_extreme(q, c, p, false, s->min, &out->tmin_ns, err);
 		if (status == OTR_OK)
@@ -790,7 +906,7 @@ step(struct otr_query *q, struct otr_window *window, struct otr_error *err)
 {
 	struct otr__snapshot *s = q->snapshot;
 	int64_t start_ns, end_ns, a, b;
-	uint64_t index;
+	struct bound bound;
 	struct pass p;
 	enum otr_status status;
 	uint32_t i;
@@ -800,7 +916,7 @@ step(struct otr_query *q, struct otr_window *window, struct otr_error *err)
 		if (status != OTR_OK)
 			return status;
 	}
-	index = q->index;
+	bound = q->bound;
 	if (!choose(q, &start_ns, &end_ns))
 		return OTR_END;
 	if (q->row < s->base_row || q->row - s->base_row > s->tree.rows + s->ride.n)
@@ -834,7 +950,7 @@ step(struct otr_query *q, struct otr_window *window, struct otr_error *err)
 	for (i = 0; i < q->columns && status == OTR_OK; i++)
 		status = fill(q, &q->column[i], &p, &p.stats[i], a, b, err);
 	if (status != OTR_OK) {
-		q->index = index;
+		q->bound = bound;
 		return status;
 	}
 	/* nothing can fail from here on: the next window's place */
@@ -911,6 +1027,8 @@ otr_query_open(struct otr *file, const struct otr_window_spec *spec, struct otr_
 	q->file = file;
 	q->snapshot = otr__snapshot_hold(file->snapshot);
 	q->spec = asked;
+	q->parts = ((asked.want & OTR_WANT_AREA) != 0 ? (unsigned)OTR__STATS_AREA : 0) | ((asked.want & OTR_WANT_RISE) != 0 ? (unsigned)OTR__STATS_RISE : 0) |
+	    ((asked.want & OTR_WANT_VARIANCE) != 0 ? (unsigned)OTR__STATS_M2 : 0);
 	q->start_ns = asked.start_ns;
 	q->end_ns = asked.end_ns;
 	otr__walk_init(&q->walk, &q->snapshot->tree);

@@ -36,25 +36,37 @@ mark(struct walk *w, const struct otr__ref *ref, bool *first)
 	return true;
 }
 
+/* The children of an inner page: *child is the caller's. */
 static enum otr_status
-mark_inner(struct walk *w, struct otr__tree *tree, const struct otr__ref *ref, uint8_t level, struct otr_error *err)
+read_children(struct otr__tree *tree, const struct otr__ref *ref, uint8_t level, struct otr__ref **child, uint32_t *n, struct otr_error *err)
 {
-	uint32_t columns = w->header->schema.columns, n, i;
-	struct otr__ref *child;
 	const uint8_t *page;
-	enum otr_status status = otr__tree_inner(tree, ref, level, 0, 0, 0, &page, &n, err);
+	uint32_t i;
+	enum otr_status status = otr__tree_inner(tree, ref, level, 0, 0, 0, &page, n, err);
 
 	if (status != OTR_OK)
 		return status;
-	child = malloc(n * sizeof *child);           /* the page's buffer is lent until the next read */
-	if (child == NULL)
+	*child = malloc(*n * sizeof **child);        /* the page's buffer is lent until the next read */
+	if (*child == NULL)
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < *n; i++) {
 		struct otr__entry e;
 
-		otr__inner_entry(page, columns, i, &e);
-		child[i] = e.child;
+		otr__inner_entry(page, tree->schema->columns, i, &e);
+		(*child)[i] = e.child;
 	}
+	return OTR_OK;
+}
+
+static enum otr_status
+mark_inner(struct walk *w, struct otr__tree *tree, const struct otr__ref *ref, uint8_t level, struct otr_error *err)
+{
+	uint32_t n, i;
+	struct otr__ref *child;
+	enum otr_status status = read_children(tree, ref, level, &child, &n, err);
+
+	if (status != OTR_OK)
+		return status;
 	for (i = 0; i < n && status == OTR_OK; i++) {
 		bool first;
 
@@ -201,4 +213,38 @@ out:
 	free(w.bit);
 	free(other);
 	return status;
+}
+
+static enum otr_status
+find_generation(struct otr__tree *tree, const struct otr__ref *ref, uint8_t level, uint64_t generation, struct otr__page_list *found, struct otr_error *err)
+{
+	uint32_t n, i;
+	struct otr__ref *child;
+	enum otr_status status;
+
+	if (!otr__page_list_add(found, ref->page))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	if (level == 0)
+		return OTR_OK;
+	status = read_children(tree, ref, level, &child, &n, err);
+	if (status != OTR_OK)
+		return status;
+	for (i = 0; i < n && status == OTR_OK; i++)
+		if (child[i].generation == generation)
+			status = find_generation(tree, &child[i], (uint8_t)(level - 1), generation, found, err);      /* at most 15 deep */
+	free(child);
+	return status;
+}
+
+enum otr_status
+otr__reach_generation(struct otr__store *store, const struct otr__header *header, struct otr__scratch *scratch, const struct otr__kept *root,
+    uint64_t generation, struct otr__page_list *found, struct otr_error *err)
+{
+	struct otr__tree tree;
+	enum otr_status status;
+
+	if (root->root.page == 0 || root->root.generation != generation)
+		return OTR_OK;
+	status = otr__tree_open(&tree, store, &header->schema, scratch, &root->root, root->tree_rows, root->tree_rows, err);
+	return status == OTR_OK ? find_generation(&tree, &root->root, tree.level, generation, found, err) : status;
 }

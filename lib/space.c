@@ -47,7 +47,8 @@ otr__space_init(struct otr__space *space, struct otr__store *store, const uint8_
 
 	if (fixed == 0)
 		fixed = 1;
-	*space = (struct otr__space){ .store = store, .file_id = file_id, .version = version, .page_count = slot->page_count, .live = slot->live_pages };
+	*space = (struct otr__space){ .store = store, .file_id = file_id, .version = version, .page_count = slot->page_count, .live = slot->live_pages,
+		.rewrite = slot->newest_rewrite };
 	space->walkable = slot->page_count - fixed - slot->live_pages - slot->freed;
 	/* the list's first ones still belong to the other slot; the last of the others are taken first */
 	for (i = slot->freed; i > slot->freed_now; i--)
@@ -67,6 +68,7 @@ otr__space_release(struct otr__space *space)
 	free(space->freed.page);
 	free(space->base.page);
 	free(space->of_base.page);
+	free(space->of_kept.page);
 	*space = (struct otr__space){ .store = NULL };
 }
 
@@ -87,7 +89,7 @@ look_for_pages(struct otr__space *space, struct otr_error *err)
 	if (space->walk == NULL || space->usable.n >= WALK_LISTED || space->walkable < WALK_MIN || space->walkable < space->page_count / 8)
 		return OTR_OK;
 	space->usable.n = 0;                /* the walk finds these again */
-	status = space->walk(space->walk_arg, &space->usable, err);
+	status = space->walk(space->arg, &space->usable, err);
 	if (status == OTR_E_CORRUPT || status == OTR_E_TRUNCATED) {
 		space->usable.n = 0;        /* a bad page on the way: the file grows instead */
 		return OTR_OK;
@@ -156,6 +158,25 @@ otr__space_give_up(struct otr__space *space, const struct otr__ref *ref, struct 
 	if (!otr__page_list_add(list, ref->page))
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	return OTR_OK;
+}
+
+enum otr_status
+otr__space_give_up_tree(struct otr__space *space, const struct otr__ref *ref, struct otr_error *err)
+{
+	if (ref->page != 0 && ref->generation < space->rewrite)
+		return OTR_OK;
+	if (ref->page != 0 && ref->generation == space->rewrite && space->rewrite > 0 && space->kept != NULL) {
+		if (!space->kept_known) {
+			enum otr_status status = space->kept(space->arg, &space->of_kept, err);
+
+			if (status != OTR_OK)
+				return status;
+			space->kept_known = true;
+		}
+		if (contains(&space->of_kept, ref->page))
+			return OTR_OK;
+	}
+	return otr__space_give_up(space, ref, err);
 }
 
 enum otr_status

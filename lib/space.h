@@ -33,7 +33,12 @@ struct otr__space {
 	struct otr__page_list of_base;   /* of the base, given up on top of it: freed, unless the base is kept */
 	/* Finds the pages that a walk does not reach, SPEC 9.3; set by commit.  NULL: no walk. */
 	enum otr_status (*walk)(void *arg, struct otr__page_list *found, struct otr_error *err);
-	void *walk_arg;
+	/* The pages of generation `rewrite` that the kept root of that version reaches; set by commit, called once, and only if such a page is given up. */
+	enum otr_status (*kept)(void *arg, struct otr__page_list *found, struct otr_error *err);
+	void *arg;
+	uint64_t rewrite;                /* the newest rewrite, 0: none */
+	bool kept_known;
+	struct otr__page_list of_kept;
 };
 
 /* Starts with what the slot says.  false: out of memory. */
@@ -51,8 +56,14 @@ void otr__space_settle(struct otr__space *space);
 OTR_MUST_CHECK enum otr_status otr__space_write(struct otr__space *space, uint8_t *page, enum otr__page_type type, uint8_t level, struct otr__ref *ref,
     struct otr_error *err);
 
-/* Gives a page up.  Zero references are ignored. */
+/* Gives a log or metadata page up, which no kept root reaches.  Zero references are ignored. */
 OTR_MUST_CHECK enum otr_status otr__space_give_up(struct otr__space *space, const struct otr__ref *ref, struct otr_error *err);
+
+/*
+ * Gives a page of the tree up, unless a kept root reaches it.  What the tree has from before its newest rewrite R, the kept root of R has too (SPEC 8.2): all pages of lower
+ * generations, and of those that R itself wrote the ones that it wrote for its base.
+ */
+OTR_MUST_CHECK enum otr_status otr__space_give_up_tree(struct otr__space *space, const struct otr__ref *ref, struct otr_error *err);
 
 /* Ends the commit: base_kept tells whether the base stays as a kept root.  Fills page_count, live_pages, freed, freed_now, freed_page of slot; no more than `most` pages are listed. */
 OTR_MUST_CHECK enum otr_status otr__space_finish(struct otr__space *space, bool base_kept, size_t most, struct otr__slot *slot, struct otr_error *err);

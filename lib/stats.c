@@ -808,7 +808,7 @@ pad(double *x, size_t n, size_t padded, double with)
 
 /* As plain, of n > 0 rows of a float column without nulls.  false: a NaN, an infinity, or a sum that overflows was met, and *s is not touched. */
 static bool
-fast_floats(struct otr__stats *s, const struct otr__stats_rule *rule, const int64_t *time_ns, const uint64_t *value, size_t n)
+fast_floats(struct otr__stats *s, const struct otr__stats_rule *rule, const int64_t *time_ns, const uint64_t *value, size_t n, unsigned parts)
 {
 	struct otr__stats g = { .count = n };
 	struct lanes sum = { .hi = { 0.0 } }, area = { .hi = { 0.0 } };
@@ -827,11 +827,14 @@ fast_floats(struct otr__stats *s, const struct otr__stats_rule *rule, const int6
 	for (i = 0; i < n; i += m) {
 		m = least(n - i, BLOCK);
 		padded = fill_floats(x, rule->type, value + i, m);
-		g.covered += pair_lengths(b.d, rule, time_ns + i, i == 0 ? time_ns[0] : time_ns[i - 1], m);
-		pad(b.d, m, padded, 0.0);
 		widen_limits(&min, &max, x, padded);
-		add_pairs(&area, x, b.d, padded, rule->interpolation == OTR_LINEAR);
-		add_rises(rise, x, padded);
+		if ((parts & OTR__STATS_AREA) != 0) {
+			g.covered += pair_lengths(b.d, rule, time_ns + i, i == 0 ? time_ns[0] : time_ns[i - 1], m);
+			pad(b.d, m, padded, 0.0);
+			add_pairs(&area, x, b.d, padded, rule->interpolation == OTR_LINEAR);
+		}
+		if ((parts & OTR__STATS_RISE) != 0)
+			add_rises(rise, x, padded);
 		x[-1] = x[m - 1];
 		pad(x, m, padded, 0.0);
 		add_values(&sum, x, padded);
@@ -841,7 +844,7 @@ fast_floats(struct otr__stats *s, const struct otr__stats_rule *rule, const int6
 			return false;
 	dd_store(g.sum, lanes_joined(&sum));
 	mean = otr__double_of(g.sum[0]) / (double)n;
-	for (i = 0; i < n && is_finite(mean); i += m) {
+	for (i = 0; i < n && is_finite(mean) && (parts & OTR__STATS_M2) != 0; i += m) {
 		m = least(n - i, BLOCK);
 		padded = fill_floats(x, rule->type, value + i, m);
 		pad(x, m, padded, mean);
@@ -925,7 +928,7 @@ fill_differences(double *x, const uint64_t *value, uint64_t q, size_t n)
 
 /* As plain, of n > 0 rows of an integer column without nulls.  false: a value is too far from the mean, and *s is not touched. */
 static bool
-fast_integers(struct otr__stats *s, const struct otr__stats_rule *rule, const int64_t *time_ns, const uint64_t *value, size_t n)
+fast_integers(struct otr__stats *s, const struct otr__stats_rule *rule, const int64_t *time_ns, const uint64_t *value, size_t n, unsigned parts)
 {
 	struct otr__stats g = { .count = n, .first = value[0], .last = value[n - 1], .t_first = time_ns[0], .t_last = time_ns[n - 1] };
 	struct integers t = { .min = otr__i64(value[0]), .max = otr__i64(value[0]) };
@@ -945,7 +948,7 @@ fast_integers(struct otr__stats *s, const struct otr__stats_rule *rule, const in
 	if (otr__distance(otr__i64(q.lo), t.max) > INT64_MAX || otr__distance(t.min, otr__i64(q.lo)) > INT64_MAX)
 		return false;
 	x[-1] = (double)otr__i64(value[0]);
-	for (i = 0; i < n; i += m) {
+	for (i = 0; i < n && (parts & (OTR__STATS_AREA | OTR__STATS_M2)) != 0; i += m) {
 		m = least(n - i, BLOCK);
 		padded = fill_differences(x, value + i, q.lo, m);
 		add_deviations(s1, s2, x, padded, 0.0);
@@ -966,7 +969,7 @@ fast_integers(struct otr__stats *s, const struct otr__stats_rule *rule, const in
 }
 
 static bool
-fast(struct otr__stats *s, const struct otr__stats_rule *rule, const struct rows *rows)
+fast(struct otr__stats *s, const struct otr__stats_rule *rule, const struct rows *rows, unsigned parts)
 {
 	const int64_t *time_ns = rows->time_ns + rows->from;
 	const uint64_t *value = rows->value + rows->from;
@@ -974,31 +977,40 @@ fast(struct otr__stats *s, const struct otr__stats_rule *rule, const struct rows
 
 	if (rows->present != NULL || n == 0)
 		return false;
-	return otr__type_is_float(rule->type) ? fast_floats(s, rule, time_ns, value, n) : fast_integers(s, rule, time_ns, value, n);
+	return otr__type_is_float(rule->type) ? fast_floats(s, rule, time_ns, value, n, parts) :
+	    fast_integers(s, rule, time_ns, value, n, parts);
 }
 
 #else
 
 static bool
-fast(struct otr__stats *s, const struct otr__stats_rule *rule, const struct rows *rows)
+fast(struct otr__stats *s, const struct otr__stats_rule *rule, const struct rows *rows, unsigned parts)
 {
 	(void)s;
 	(void)rule;
 	(void)rows;
+	(void)parts;
 	return false;
 }
 
 #endif
 
-/* Rows whose column has presence bits take the plain way; that is how the tests compare the two. */
+/* Rows whose column has presence bits take the plain way, with all parts; that is how the tests compare the two. */
+void
+otr__stats_some(struct otr__stats *s, const struct otr__stats_rule *rule, const int64_t *time_ns, const uint64_t *value,
+    const uint8_t *present, size_t from, size_t to, unsigned parts)
+{
+	struct rows rows = { .time_ns = time_ns, .value = value, .present = present, .from = from, .to = to };
+
+	if (!fast(s, rule, &rows, parts))
+		plain(s, rule, &rows);
+}
+
 void
 otr__stats_range(struct otr__stats *s, const struct otr__stats_rule *rule, const int64_t *time_ns, const uint64_t *value,
     const uint8_t *present, size_t from, size_t to)
 {
-	struct rows rows = { .time_ns = time_ns, .value = value, .present = present, .from = from, .to = to };
-
-	if (!fast(s, rule, &rows))
-		plain(s, rule, &rows);
+	otr__stats_some(s, rule, time_ns, value, present, from, to, OTR__STATS_ALL);
 }
 
 void

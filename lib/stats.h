@@ -47,6 +47,15 @@ void otr__stats_leaf(struct otr__stats *s, const struct otr__stats_rule *rule, c
 void otr__stats_range(struct otr__stats *s, const struct otr__stats_rule *rule, const int64_t *time_ns, const uint64_t *value,
     const uint8_t *present, size_t from, size_t to);
 
+/* Parts of a record that cost more than the others together. */
+enum otr__stats_part { OTR__STATS_AREA = 1 /* and covered */, OTR__STATS_RISE = 2, OTR__STATS_M2 = 4, OTR__STATS_ALL = 7 };
+
+/*
+ * As otr__stats_range, but of these parts only those asked for need to be right: for a reader that wants no more.  Never for what is stored.
+ */
+void otr__stats_some(struct otr__stats *s, const struct otr__stats_rule *rule, const int64_t *time_ns, const uint64_t *value,
+    const uint8_t *present, size_t from, size_t to, unsigned parts);
+
 /* *a becomes the merge of *a (earlier) and *b (later), SPEC 6.6. */
 void otr__stats_merge(struct otr__stats *a, const struct otr__stats *b, const struct otr__stats_rule *rule);
 

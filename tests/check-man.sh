@@ -20,19 +20,20 @@ man_synopsis() {
 		awk -v name="$1" 'BEGIN { print ".Dd $Mdocdate$\n.Dt X 1\n.Os\n.Sh NAME\n.Nm " name "\n.Nd x\n.Sh SYNOPSIS" } { print }' |
 		mandoc -T ascii -O width=200 | col -b | sed -n '/^SYNOPSIS/,$p' | sed '1d; /^[^ ]/d; /^ *$/d; s/^ *//; s/  */ /g; s/ *$//'
 }
-# The same of --help: the lines that begin with (Usage:) otr-x, until the first line that does not.
 help_synopsis() {
-	"$1" --help | sed -n 's/^[Uu]sage: *//; s/^ *//; /^'"$1"'\( \|$\)/p; /^$/q' | sed 's/  */ /g; s/ *$//'
+	"$1" --usage | sed 's/^usage: *//; s/^ *//; s/  */ /g; s/ *$//'
 }
 # Options as "-a --aggregate", each form on a line, sorted.
 man_options() {
 	sed -n 's/^\.It Fl //p' "man/$1.1" | sed 's/ Ar .*//; s/ , Fl / /g' | tr ' ' '\n' | sed 's/^/-/' | sort -u
 }
 help_options() {
-	"$1" --help | sed -n '/^ *-/p' | sed 's/^ *//; s/   *.*//' | grep -oE '(^|[ ,])--?[?a-zA-Z][-a-z]*' | tr -d ' ,' | sort -u
+	# -h, --help and --usage stand in the text of the line of --version, -? nowhere.
+	{ printf '%s\n' '-?' -V --version; "$1" --help | sed -n 's/^ *-V.*--version *and /  /p; /^ *-/p'; } | sed 's/^ *//; s/   *.*//' | grep -oE '(^|[ ,])--?[?a-zA-Z][-a-z]*' | tr -d ' ,' | sort -u
 }
 same_synopsis() { diff <(help_synopsis "$1") <(man_synopsis "$1"); }
 same_options() { diff <(help_options "$1") <(man_options "$1"); }
+help_begins_with_usage() { "$1" --help | head -n "$("$1" --usage | wc -l)" | diff - <("$1" --usage); }
 help_fits() { "$1" --help | awk 'length($0) > 80 { print NR ": longer than 80"; bad = 1 } END { if (NR > 50) { print NR " lines"; bad = 1 } exit bad }'; }
 named_in_tour() { grep -q "^\.It Xr $1 1" man/otr.7; }
 
@@ -45,9 +46,10 @@ fi
 for source in tools/otr-*.c; do
 	tool=$(basename "$source" .c)
 	if command -v mandoc >/dev/null && command -v col >/dev/null; then
-		check "$tool: the page's synopsis is that of --help (< help, > page)" same_synopsis "$tool"
+		check "$tool: the page's synopsis is that of --usage (< tool, > page)" same_synopsis "$tool"
 	fi
-	check "$tool: the page's options are those of --help (< help, > page)" same_options "$tool"
+	check "$tool: the page's options are those of --help (< tool, > page)" same_options "$tool"
+	check "$tool: --help begins with what --usage says" help_begins_with_usage "$tool"
 	check "$tool: --help fits 80 columns and 50 lines" help_fits "$tool"
 	check "$tool: named in otr.7" named_in_tour "$tool"
 done

@@ -322,7 +322,7 @@ TRANSFORMS = ['INT', 'DECIMAL', 'BITS', 'DICT', 'RAW']
 STATS_ENCODINGS = {}
 
 
-def decode_chunk(b, at, end, typ, rows, where, use='leaf', deflate=True):
+def decode_chunk(b, at, end, typ, rows, where, use='leaf', deflate=True, log=False):
     """The values of a chunk, None where null; floats as their bits. use: leaf, time, log (i64 field), dict."""
     if end - at < 16:
         damaged(where, 'a chunk of %d bytes' % (end - at), '7.1')
@@ -353,6 +353,8 @@ def decode_chunk(b, at, end, typ, rows, where, use='leaf', deflate=True):
         damaged(where, 'transform %s for %s' % (TRANSFORMS[transform], TYPE_NAMES.get(content, content)), '7.5')
     if use in ('time', 'log') and flags & 1:
         damaged(where, 'presence bits', '7.5')
+    if log and flags & 2:
+        damaged(where, 'a deflated chunk in a log page', '4.5')
     if use == 'dict' and (transform == 3 or packing == 2 or flags or x):
         damaged(where, 'a dictionary with DICT, RUN, flags or exceptions', '7.6')
     if n > rows or (not flags & 1 and n != rows) or (flags & 1 and n == rows):
@@ -746,7 +748,7 @@ def parse_log_page(b, header, where):
     def need(ok, what, rule='4.5'):
         if not ok:
             damaged(where, what, rule)
-    need(1 <= R <= 65535 and G <= R and K <= R and S <= 2 * R and N <= 65535 and N * (len(columns) + 1) <= 1 << 18,
+    need(1 <= R <= 65535 and G <= R and K <= R and S <= min(2 * R, 65535) and N <= 65535 and N * (len(columns) + 1) <= 1 << 18,
          'counts of a log page')
     p.index, p.first_version, p.last_version = u64(b, 72), u64(b, 80), u64(b, 88)
     p.least, p.greatest, p.rewrite = i64(b, 96), i64(b, 104), u64(b, 112)
@@ -755,7 +757,7 @@ def parse_log_page(b, header, where):
     p.skip_least, p.skip_index = i64(b, 192), u64(b, 200)
     if p.index == 0:
         need((p.prev, p.prev_rewrite, p.skip, p.skip_version, p.skip_rewrite, p.skip_least, p.skip_index)
-             == (NOWHERE, 0, NOWHERE, 0, 0, 0, 0), 'links of log page 0')
+             == (NOWHERE, 0, NOWHERE, 0, 0, p.least, 0), 'links of log page 0')
     else:
         need(p.prev != NOWHERE and p.skip != NOWHERE and p.skip_index < p.index, 'links of log page %d' % p.index)
     count = 24 + len(columns)
@@ -775,14 +777,14 @@ def parse_log_page(b, header, where):
     for i in range(count):
         w = '%s chunk %s' % (where, names[i])
         if i < 24:
-            f[names[i]] = decode_chunk(b, offsets[i], offsets[i + 1], I64, counts[i], w, 'log')
+            f[names[i]] = decode_chunk(b, offsets[i], offsets[i + 1], I64, counts[i], w, 'log', log=True)
         elif N == 0:
             decode_chunk(b, offsets[i], offsets[i + 1], I64, 0, w, 'log')
             cols.append([])
         elif not columns[i - 24].known:
             cols.append([None] * N)
         else:
-            cols.append(decode_chunk(b, offsets[i], offsets[i + 1], columns[i - 24].type, N, w))
+            cols.append(decode_chunk(b, offsets[i], offsets[i + 1], columns[i - 24].type, N, w, log=True))
     times = f['row times']
     need(not any(reserved_time(t) for t in times), 'a reserved time', '2.3')
     rows = [(t, [col[i] for col in cols]) for i, t in enumerate(times)]
@@ -1163,7 +1165,7 @@ class Otr:
         if not good:
             bad = [v for v in views if v.state == BAD]
             e = bad[0].error
-            raise OtrError('damaged', 'both slots', e.what, '4.2-7')
+            raise OtrError('damaged', 'both slots', e.what, '4.2-7' if e.rule == '4.2' else e.rule)
         if len(good) == 2:
             a, b = sorted(good, key=lambda v: v.slot.version)
             if a.slot.version == b.slot.version:
@@ -1455,7 +1457,7 @@ class Otr:
                     unsupported.update(leaf.unsupported)
                     if last is not None and leaf.times[0] < last:
                         damaged('tree', 'times decrease from leaf to leaf', '5.3-4')
-                    last = leaf.times[-1]
+                    last = leaf.times[min(n, left) - 1]
                     for k in range(min(n, left)):
                         if leaf.times[k] >= horizon:
                             yield leaf.times[k], [c[k] for c in leaf.columns]

@@ -591,10 +591,11 @@ fast_value(const struct step *s, const char *p, uint64_t *bits)
 static const char *
 fast_row(struct loader *l, const char *p, size_t n, bool empty_is_null)
 {
+	const bool blanks = l->csv.delimiter != ' ';
+
 	for (const struct step *s = l->step, *last = s + l->steps; s < last; s++) {
-		if (s->kind != STEP_SKIP)
-			while (*p == ' ')
-				p++;
+		while (*p == ' ' && blanks)
+			p++;
 		if (s->kind == STEP_TIME) {
 			p = timearg_read_fast(&l->time, p, &l->time_ns[n]);
 		} else if (s->kind == STEP_SKIP) {
@@ -607,7 +608,7 @@ fast_row(struct loader *l, const char *p, size_t n, bool empty_is_null)
 		}
 		if (p == NULL)
 			return NULL;
-		if (*p != s->end) {
+		if (*p != s->end) {                  /* CR LF */
 			if (!at_end(p, s->end))
 				return NULL;
 			p++;

@@ -71,4 +71,9 @@ int loader_fill(struct loader *l);
 enum loader_status loader_next(struct loader *l, size_t limit, struct otr_rows *rows, const struct loader_run **runs, size_t *run_count);
 struct loader_counts loader_counts(const struct loader *l);
 
+/* The column that a name in an input means, by --map and the schema, or -1. */
+int loader_find_column(const struct loader_rules *rules, const char *name, size_t len);
+/* "temp, hum": names of the columns whose bits are set. */
+void loader_column_list(const struct otr_schema *schema, uint64_t columns, char *out, size_t room);
+
 #endif

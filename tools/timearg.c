@@ -868,7 +868,7 @@ bool
 timearg_writer_init(struct timearg_writer *w, const char *format, const struct zone *zone, unsigned digits, struct timearg_why *why)
 {
 	*w = (struct timearg_writer){ .zone = zone, .digits = digits, .day = INT64_MIN, .span_low = INT64_MAX, .span_high = INT64_MIN };
-	w->utc = zone_is_utc(zone);
+	w->utc = zone == NULL || zone_is_utc(zone);
 	if (format == NULL)
 		return true;
 	if (timearg_unit(format, strlen(format), &w->unit)) {

@@ -31,7 +31,7 @@ struct progress {
 	uint64_t session, operations, commits, rows, windows, files;
 	uint64_t kinds[16];
 	int op, failed;
-	char text[4096];
+	char text[1024];
 };
 
 enum style { WALK, SMALL, BITS, CONSTANT, FEW, RUNS, SPECIAL, COUNTER, DECIMALS, STYLES };
@@ -291,7 +291,7 @@ all_columns(const struct session *x)
 }
 
 static uint64_t
-some_columns(struct session *x, struct rng *r)
+some_columns(struct rng *r)
 {
 	return chance(r, 60) ? UINT64_MAX : rnd(r);
 }
@@ -365,7 +365,7 @@ check_rows(struct session *x, struct otr *file, const struct view *w, int64_t st
 static bool
 op_dump(struct session *x, struct rng *r)
 {
-	uint64_t version = some_version(x, r), columns = some_columns(x, r);
+	uint64_t version = some_version(x, r), columns = some_columns(r);
 	bool reverse = chance(r, 20);
 	const struct view *w = view_at(&x->s, version);
 	struct otr *file;
@@ -378,7 +378,7 @@ op_dump(struct session *x, struct rng *r)
 static bool
 op_range(struct session *x, struct rng *r)
 {
-	uint64_t version = some_version(x, r), columns = some_columns(x, r);
+	uint64_t version = some_version(x, r), columns = some_columns(r);
 	bool reverse = chance(r, 40);
 	const struct view *w = view_at(&x->s, version);
 	struct otr *file = reader_at(x, r, version);
@@ -414,7 +414,7 @@ op_windows(struct session *x, struct rng *r)
 {
 	uint64_t version = some_version(x, r);
 	const struct view *w = view_at(&x->s, version);
-	struct otr_window_spec spec = { .kind = (enum otr_window_kind)below(r, 3), .columns = some_columns(x, r), .want = (unsigned)below(r, 4) };
+	struct otr_window_spec spec = { .kind = (enum otr_window_kind)below(r, 3), .columns = some_columns(r), .want = (unsigned)below(r, 16) };
 	struct otr *file = reader_at(x, r, version);
 	uint64_t span, windows = 1 + below(r, chance(r, 80) ? 30 : 300);
 	int64_t from, to;
@@ -998,9 +998,9 @@ all_versions(struct session *x, size_t most)
 		    check_rows(x, file, w, INT64_MIN, INT64_MAX, UINT64_MAX, false, 0, w->n, SIZE_MAX);
 		progress->operations++;
 		if (!ok) {
-			char why[1024];
+			char why[sizeof failure];
 
-			snprintf(why, sizeof why, "%s", failure);
+			memcpy(why, failure, sizeof why);
 			fail("at the end, version %llu of %llu: %s", (unsigned long long)v, (unsigned long long)newest(&x->s), why);
 		}
 	}
@@ -1143,7 +1143,7 @@ static void
 run_all(uint64_t seed, uint64_t ops, const char *keep)
 {
 	struct rng r = { .s = seed };
-	char path[600], name[600];
+	char path[1100], name[1024];
 
 	while (progress->operations < ops) {
 		uint64_t session = rnd(&r) >> 1;
@@ -1156,8 +1156,9 @@ run_all(uint64_t seed, uint64_t ops, const char *keep)
 			n = (unsigned)(ops - progress->operations) + 20;
 		progress->session = session;
 		snprintf(name, sizeof name, "%s/%04llu", keep != NULL ? keep : directory, (unsigned long long)progress->files);
-		snprintf(path, sizeof path, "%s.otr", keep != NULL ? name : directory);
-		if (keep == NULL)
+		if (keep != NULL)
+			snprintf(path, sizeof path, "%s.otr", name);
+		else
 			snprintf(path, sizeof path, "%s/model.otr", directory);
 		(void)alarm(HANG_SECONDS);
 		failed = run_session(session, n, NULL, path, false, keep != NULL ? name : NULL);
@@ -1237,7 +1238,10 @@ main(int argc, char **argv)
 		snprintf(path, sizeof path, "%s/model.otr", directory);
 		(void)unlink(path);
 		snprintf(path, sizeof path, "%s/shrunk.otr", directory);
-		(void)unlink(path);
+		if (progress->failed == 0)
+			(void)unlink(path);
+		else
+			printf("# the file as it was left: %s\n", path);
 		(void)rmdir(directory);
 	}
 	return tap_done();

@@ -11,9 +11,9 @@
 static double
 any(unsigned long long *seed, int exponents)
 {
-	uint64_t u = tap_random(seed);
+	uint64_t u = tap_random(seed), spread = (uint64_t)exponents, exponent = 1023 - spread / 2 + tap_random(seed) % spread;
 
-	return otr__double_of((u & UINT64_C(0x800fffffffffffff)) | (1023 - (uint64_t)exponents / 2 + tap_random(seed) % (uint64_t)exponents) << 52);
+	return otr__double_of((u & UINT64_C(0x800fffffffffffff)) | exponent << 52);
 }
 
 static void

@@ -39,7 +39,7 @@ packer(void)
 			for (i = 0; i < fast; i++)
 				failures += otr__bits_fast(stream, i, w, mask) != value[i] || i * w / 8 + 8 > size;
 			failures += fast > n || !otr__bits_spare_zero(stream, n, w);
-			failures += w > 0 && w < 58 && n > 8 && fast + 8 / w + 9 < n;
+			failures += w > 0 && w < 58 && fast + 64 / w + 2 < n;
 			free(stream);
 		}
 	CHECK(failures == 0, "numbers of every width come back, fast or not, and spare bits are zero");

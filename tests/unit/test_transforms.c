@@ -73,7 +73,7 @@ decimals(void)
 	value[50] = UINT64_C(0x8000000000000000);
 	value[64] = UINT64_C(0x7ff0000000000000);
 	CHECK(otr__decimal_encode(value, 100, 1, false, x, exception, 3) == 3 && exception[0] == 0 && exception[1] == 50 && exception[2] == 64 &&
-	    x[0] == 1 && x[50] == 49, "NaN, -0 and infinity are exceptions, with a neighbour's integer");
+	    x[0] == 1 && x[50] == 50, "NaN, -0 and infinity are exceptions, with integers that their neighbours suggest");
 	CHECK(otr__decimal_encode(value, 100, 1, false, x, exception, 2) == 3, "more exceptions than allowed are told");
 	x[0] = UINT64_C(1) << 53;
 	x[1] = 0 - x[0];

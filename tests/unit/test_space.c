@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_space.c - pages are used again, and never one that somebody may still read (SPEC 9).
+ */
+#include "onefile.h"
+#include "reach.h"
+#include "space.h"
+
+static struct otr_io io;
+static struct otr__header header;
+static struct otr__store store;
+
+/* A commit's view of a file of which nothing is on disk but what it writes. */
+static bool
+begin(struct otr__space *space, struct otr__slot *slot, uint64_t version)
+{
+	return otr__space_init(space, &store, header.file_id, slot, version);
+}
+
+static struct otr__ref
+put(struct otr__space *space)
+{
+	static uint8_t page[4096];
+	struct otr__ref ref = { .page = 0 };
+	struct otr_error err;
+
+	if (otr__space_write(space, page, OTR__META, 0, &ref, &err) != OTR_OK)
+		printf("# %s\n", err.text);
+	return ref;
+}
+
+static void
+give_up(struct otr__space *space, const struct otr__ref *ref)
+{
+	struct otr_error err;
+
+	if (otr__space_give_up(space, ref, &err) != OTR_OK)
+		printf("# %s\n", err.text);
+}
+
+static bool
+listed(const struct otr__slot *slot, uint64_t page, unsigned from, unsigned to)
+{
+	for (; from < to; from++)
+		if (slot->freed_page[from] == page)
+			return true;
+	return false;
+}
+
+static void
+test_lists(void)
+{
+	struct otr__slot slot = { .version = 6, .page_count = 20, .live_pages = 10, .freed = 4, .freed_now = 2, .freed_page = { 4, 5, 6, 7 } };
+	struct otr__space space;
+	struct otr__ref a, b, c, old = { .page = 12, .generation = 3 };
+	struct otr_error err;
+
+	if (!begin(&space, &slot, 7))
+		return;
+	a = put(&space);
+	b = put(&space);
+	c = put(&space);
+	CHECK(a.page == 6 && b.page == 7, "9.2: pages freed before the last commit are taken first");
+	CHECK(c.page == 20, "9.2: those that the last commit freed are not; the file grows");
+	CHECK(otr__space_give_up(&space, &old, &err) == OTR_OK && otr__space_finish(&space, false, 64, &slot, &err) == OTR_OK, "a page is given up");
+	CHECK(slot.freed_now == 1 && slot.freed == 3 && slot.freed_page[0] == 12 && listed(&slot, 4, 1, 3) && listed(&slot, 5, 1, 3),
+	    "9.2: it stands first in the new list, and those freed before it may be used from now on");
+	CHECK(slot.page_count == 21 && slot.live_pages == 12, "4.1-2: the counts follow");
+	otr__space_release(&space);
+}
+
+static void
+test_base(void)
+{
+	struct otr__slot slot = { .version = 6, .page_count = 20, .live_pages = 10 };
+	struct otr__slot kept, dropped;
+	int keep;
+
+	for (keep = 0; keep < 2; keep++) {
+		struct otr__slot *out = keep ? &kept : &dropped;
+		struct otr__space space;
+		struct otr__ref base, top, old_before = { .page = 12, .generation = 3 }, old_after = { .page = 13, .generation = 3 };
+		struct otr_error err;
+
+		*out = slot;
+		if (!begin(&space, out, 7))
+			return;
+		base = put(&space);
+		give_up(&space, &old_before);
+		otr__space_settle(&space);
+		top = put(&space);
+		give_up(&space, &base);
+		give_up(&space, &old_after);
+		give_up(&space, &top);
+		CHECK(put(&space).page == top.page, "9.1: a page that the commit itself wrote on top of its base is written again at once");
+		if (otr__space_finish(&space, keep == 1, 64, out, &err) != OTR_OK)
+			return;
+		otr__space_release(&space);
+		if (keep == 1) {
+			CHECK(out->freed == 1 && out->freed_page[0] == 12 && out->live_pages == 11, "8.2: where the base is kept, its pages are not free");
+		} else {
+			CHECK(out->freed == 3 && out->freed_now == 2 && listed(out, 12, 0, 2) && listed(out, 13, 0, 2) && out->freed_page[2] == base.page &&
+			    out->live_pages == 9, "9.2: where it is not, those of the version before wait, and the commit's own may be used at once");
+		}
+	}
+}
+
+/* A list that is lost: the pages are found again by a walk. */
+static void
+test_walk(void)
+{
+	const char *path = one_path("walk.otr");
+	enum { N = 40000 };
+	static int64_t t[N];
+	static double v[N];
+	struct otr_commit_result r;
+	struct otr_info before, after;
+	struct otr *file;
+	struct otr_error err;
+	unsigned long long state = 3;
+	long i, k;
+	uint64_t largest = 0;
+	bool ok = one_create(path, 4096, OTR_REPLACE) == OTR_OK;
+
+	for (i = 0; i < N; i++) {
+		t[i] = i * 1000000000L;
+		v[i] = (double)(tap_random(&state) >> 12);      /* noise: many pages */
+	}
+	ok = ok && one_append(path, t, v, N, &r) == OTR_OK;
+	/* late rows within one commit over pages that it wrote itself: more are given up than a list holds */
+	for (k = 0; ok && k < 30; k++) {
+		for (i = 0; i < N / 2; i++) {
+			t[2 * i] = (int64_t)(N * (k + 1) + i) * 1000000000L;
+			t[2 * i + 1] = t[2 * i] + 500000000L;
+		}
+		ok = one_append(path, t, v, N, &r) == OTR_OK;
+		if (ok && otr_open(path, &file, &err) == OTR_OK) {
+			otr_get_info(file, &after);
+			largest = after.free_pages > largest ? after.free_pages : largest;
+			otr_close(file);
+		}
+	}
+	ok = ok && otr_open(path, &file, &err) == OTR_OK;
+	if (ok) {
+		struct otr__page_list found = { .n = 0 };
+		uint64_t free_pages;
+
+		otr_get_info(file, &before);
+		free_pages = before.free_pages;
+		ok = otr__reach_free(&file->store, &file->header, &file->state, file->scratch, &found, &err) == OTR_OK;
+		/* what the other slot still reaches is free by count, and not by the walk */
+		CHECK(ok && found.n <= free_pages && found.n + file->state.slot.freed_now >= free_pages, "9.3: a walk finds the pages that the counts promise");
+		free(found.page);
+		otr_close(file);
+	}
+	CHECK(ok && largest < 128, "9.2: appending leaves few free pages");
+	CHECK(one_faults(path) == 0, "9: and a sound file");
+}
+
+int
+main(void)
+{
+	struct otr_error err;
+
+	header.schema.page_bytes = 4096;
+	header.file_id[0] = 1;
+	if (otr__io_create(one_path("space"), &io, &err) != OTR_OK || !otr__store_init(&store, &io, &header))
+		return 1;
+	test_lists();
+	test_base();
+	otr__store_release(&store);
+	io.close(io.self);
+	test_walk();
+	one_clean();
+	return tap_done();
+}
