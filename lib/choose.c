@@ -3,18 +3,19 @@
  * choose.c - which transform, packing and block a chunk gets.  Nothing normative: SPEC 7 lets a writer choose freely.
  *
  * All transforms that the content allows are tried, and the smallest wins; then smaller PACK blocks for the winner.  That is slow (some
- * 30 ns a value), so a hint carries the result to the column's next chunk, where it alone is tried, as long as a value does not cost an
+ * 30 to 70 ns a value), so a hint carries the result to the column's next chunk, where it alone is tried, as long as a value does not cost an
  * eighth more than it did.  After 4 chunks, then 8, 16, 32, 32 .. all is tried again, for the case that something better has become
  * possible.  The choice depends on the values and the hint alone, so the same rows give the same bytes.
  *
- * Block, measured by bench/blocks.c over the 68 numeric columns of 17 real series, bytes in all:
+ * Block, measured by bench/blocks.c over the 78 numeric columns of 15 real series, bytes in all:
  *
  *	rows a leaf   whole leaf        1024         512         256   this choice
- *	     16,000    3,223,560   3,121,560   3,103,320   3,157,696     3,090,992
- *	      4,096    3,087,488   3,047,256   3,027,064   3,082,480     3,011,256
+ *	     16,000    3,159,632   3,086,672   3,102,104   3,156,560     3,070,104
+ *	      4,096    3,037,672   3,014,272   3,026,448   3,081,992     2,991,536
  *
- * Decoding takes the same time (within 3 %).  Neither is right for all: bursty counters lose a fifth with the whole leaf, regular times
- * nine tenths with blocks of 256.  So the smallest of whole leaf, 1024, 512 and 256 is taken, a smaller one if it saves a hundredth.
+ * Decoding takes the same time (the medians are within 2 %).  Neither is right for all: a bursty counter takes a tenth more in whole
+ * leaves, regular times and row numbers take several times more in blocks.  So the smallest of whole leaf, 1024, 512 and 256 is taken;
+ * a smaller block only if it saves a hundredth.
  */
 #include "choose.h"
 

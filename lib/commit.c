@@ -466,9 +466,12 @@ otr__commit_spill(struct otr__commit *k, bool all, int64_t first_ns, struct otr_
 	size_t stay = all ? 0 : rows_to_carry(k, first_ns), go = k->ride.n - stay;
 	struct otr__builder *b = NULL;
 	struct otr__rows rest;
-	enum otr_status status = write_log(k, err);
+	enum otr_status status;
 
 	k->wrote_pages = true;
+	if (stay > 0)
+		k->plain = false;                /* its last versions are in no tree yet, so the log has to hold their rows */
+	status = write_log(k, err);
 	if (status != OTR_OK)
 		return status;
 	if (!otr__rows_init(&rest, schema->columns, stay + 16))

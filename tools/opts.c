@@ -276,15 +276,14 @@ take_operands(struct opts_given *g, poptContext context)
 bool
 opts_parse(struct opts_given *g, const struct opts_about *about, int argc, const char **argv, int *status)
 {
-	struct poptOption option[ROWS + 1];
+	struct poptOption *option = cli_alloc(ROWS + 1, sizeof *option);
 	size_t n = 0;
 
-	*g = (struct opts_given){ .about = about };
+	*g = (struct opts_given){ .about = about, .table = option };
 	for (size_t i = 0; i < ROWS; i++)
 		if (table[i].tools & about->tool)
 			option[n++] = (struct poptOption){ .longName = table[i].name, .shortName = table[i].letter,
 				.argInfo = table[i].argument != NULL ? POPT_ARG_STRING : POPT_ARG_NONE, .val = (int)table[i].id + 1 };
-	option[n] = (struct poptOption){ 0 };
 	g->context = poptGetContext(NULL, argc, argv, option, 0);        /* without a name there are no aliases */
 	if (g->context == NULL) {
 		cli_error(NULL, 0, "out of memory");
@@ -315,6 +314,7 @@ opts_release(struct opts_given *g)
 		free(g->value[id]);
 	}
 	(void)poptFreeContext(g->context);
+	free(g->table);
 	*g = (struct opts_given){ 0 };
 }
 

@@ -38,7 +38,7 @@ struct opts_given {
 	char **value[OPT_COUNT];
 	const char **operand;
 	size_t operands;
-	void *context;                 /* popt's */
+	void *context, *table;         /* popt's, and its options */
 };
 
 /*

@@ -426,7 +426,7 @@ op_windows(struct session *x, struct rng *r)
 	span = from < to ? distance(from, to) : 0;
 	spec.points = windows;
 	if (chance(r, 5) && span > 0)
-		spec.points = span + 2 < 1000 ? span - 1 + below(r, 4) : windows;
+		spec.points = span + 2 < 1000 ? span + below(r, 4) : windows;
 	spec.width_ns = span / windows + below(r, 3);
 	if (chance(r, 30))
 		spec.width_ns = x->step_ns * (1 + below(r, 50)) + (chance(r, 50) ? 0 : below(r, x->step_ns) - x->step_ns / 2);

@@ -432,7 +432,7 @@ check_windows(struct series *s, uint64_t version, struct otr *file, const struct
 	bool ok = true, refused = start > end;
 
 	if (spec->kind == OTR_WINDOW_POINTS && !refused) {
-		if (start == end && start != INT64_MIN)
+		if ((start == end && start != INT64_MIN) || spec->points == 0)
 			refused = true;
 		if ((start == INT64_MIN || end == INT64_MAX) && w->n == 0) {
 			start = end = 0;
@@ -442,7 +442,7 @@ check_windows(struct series *s, uint64_t version, struct otr *file, const struct
 			if (end == INT64_MAX)
 				end = w->t[w->n - 1] + 1;
 		}
-		if (start < end) {
+		if (start < end && !refused) {
 			span = distance(start, end);
 			refused = refused || spec->points > span;
 		}

@@ -174,7 +174,7 @@ reuse(size_t first, size_t each, bool reverse)
 	const char *path = series_path("walk.otr");
 	struct otr_window_spec spec = { .kind = OTR_WINDOW_POINTS, .start_ns = INT64_MIN, .end_ns = INT64_MAX, .points = 40, .columns = 1 };
 	struct series s;
-	struct otr *file;
+	struct otr *file, *other;
 	struct otr_cursor *cursor;
 	struct otr_query *query;
 	struct otr_window w;
@@ -195,7 +195,8 @@ reuse(size_t first, size_t each, bool reverse)
 	file = series_open(path);
 	if (otr_cursor_open(file, INT64_MIN, INT64_MAX, 1, reverse, &cursor, &err) != OTR_OK)
 		series_stop("otr_cursor_open", &err);
-	if (otr_query_open(file, &spec, &query, &err) != OTR_OK)
+	other = series_open(path);
+	if (otr_query_open(other, &spec, &query, &err) != OTR_OK)
 		series_stop("otr_query_open", &err);
 	while ((status = otr_cursor_next(cursor, &rows, &err)) == OTR_OK) {
 		for (i = 0; i < rows.n; i++)
@@ -219,6 +220,7 @@ reuse(size_t first, size_t each, bool reverse)
 		differ("windows under a writer", windows);
 	otr_cursor_close(cursor);
 	otr_query_close(query);
+	otr_close(other);
 	otr_close(file);
 	series_free(&s);
 }

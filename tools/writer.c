@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * writer.c - author, message, --wait.
+ */
+#include "writer.h"
+
+#include "cli.h"
+#include "timearg.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PASSWD_MAX (256 * 1024)
+#define WAIT_DEFAULT INT64_C(10000000000)
+
+/* The name of uid in the text of /etc/passwd: name:password:uid:... */
+static bool
+find_user(const char *text, unsigned long uid, char *name, size_t room)
+{
+	for (const char *line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
+		size_t len = strcspn(line, ":\n");
+		const char *p = line + len;
+		char *end;
+
+		if (*p != ':')
+			continue;
+		p++;
+		p += strcspn(p, ":\n");
+		if (*p != ':' || p[1] < '0' || p[1] > '9' || strtoul(p + 1, &end, 10) != uid || *end != ':')
+			continue;
+		if (len == 0 || len >= room || !cli_is_text(line, len, false))
+			return false;
+		memcpy(name, line, len);
+		name[len] = '\0';
+		return true;
+	}
+	return false;
+}
+
+/* The user's name without NSS, which would load modules and ask the network; else the uid. */
+static void
+default_author(char *name, size_t room)
+{
+	int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	char *text = cli_alloc(PASSWD_MAX + 1, 1);
+	size_t used = 0;
+	ssize_t n = 0;
+
+	while (fd >= 0 && used < PASSWD_MAX && (n = read(fd, text + used, PASSWD_MAX - used)) > 0)
+		used += (size_t)n;
+	if (fd >= 0)
+		(void)close(fd);                     /* it was only read */
+	if (!find_user(text, (unsigned long)getuid(), name, room))
+		(void)snprintf(name, room, "%lu", (unsigned long)getuid());
+	free(text);
+}
+
+int
+writer_commit(const struct opts_given *g, struct writer_commit *commit)
+{
+	const char *author = opts_value(g, OPT_AUTHOR), *wait = opts_value(g, OPT_WAIT);
+	struct timearg_why why;
+	uint64_t ns;
+
+	*commit = (struct writer_commit){ .message = opts_value(g, OPT_MESSAGE), .wait_ns = WAIT_DEFAULT };
+	if (commit->message != NULL && (strlen(commit->message) > OTR_MAX_MESSAGE || !cli_is_text(commit->message, strlen(commit->message), true)))
+		return opts_refuse(commit->message, OPT_MESSAGE, "cannot be stored", "UTF-8 without control characters, at most 1024 bytes");
+	if (author != NULL && (strlen(author) > OTR_MAX_AUTHOR || !cli_is_text(author, strlen(author), false)))
+		return opts_refuse(author, OPT_AUTHOR, "cannot be stored", "UTF-8 without control characters, at most 255 bytes");
+	if (author != NULL)
+		(void)snprintf(commit->author, sizeof commit->author, "%s", author);
+	else
+		default_author(commit->author, sizeof commit->author);
+	if (wait != NULL) {
+		if (!timearg_fixed_length(wait, true, &ns, &why))
+			return opts_refuse(wait, OPT_WAIT, why.what, why.remedy);
+		commit->wait_ns = (int64_t)ns;
+	}
+	return CLI_OK;
+}
