@@ -37,7 +37,6 @@ struct column {
 	struct otr__stats_rule rule;
 	struct counted before;             /* the last one before row q->row */
 	struct counted after;              /* the first one at or after it; kept only for OTR_WANT_AREA */
-	bool after_known;
 };
 
 struct leaf {
@@ -83,6 +82,7 @@ struct pass {
 	int64_t next_ns;
 	bool any;                          /* stats hold something */
 	struct otr__stats stats[OTR_MAX_COLUMNS];
+	struct counted after[OTR_MAX_COLUMNS];      /* OTR_WANT_AREA: the first one at or after `to` */
 };
 
 /* ---- leaves --------------------------------------------------------------------------------------------------------------- */
@@ -747,6 +747,9 @@ choose(struct otr_query *q, int64_t *start_ns, int64_t *end_ns)
 	}
 	if (q->at_ns >= q->end_ns)
 		return false;
+	/* never back, even where riding rows of a made-up file are earlier than the tree's */
+	if (x < q->at_ns)
+		x = q->at_ns;
 	if ((q->spec.want & OTR_WANT_AREA) != 0 && x > q->at_ns && is_covered(q))
 		x = q->at_ns;
 	if (x >= q->end_ns)
@@ -802,14 +805,15 @@ fill_counted(const struct column *c, struct otr_summary *out, struct otr__stats 
 
 /* The summary of one column; a and b: the window, clipped by the range. */
 static enum otr_status
-fill(struct otr_query *q, struct column *c, const struct pass *p, struct otr__stats *s, int64_t a, int64_t b, struct otr_error *err)
+fill(struct otr_query *q, struct column *c, const struct pass *p, struct otr__stats *s, const struct counted *after, int64_t a, int64_t b,
+    struct otr_error *err)
 {
 	struct otr_summary *out = &q->summary[c->index];
 	enum otr_status status = OTR_OK;
 
 	*out = (struct otr_summary){ .rows = p->to - p->from, .count = s->count, .nans = s->nans };
 	if ((q->spec.want & OTR_WANT_AREA) != 0) {
-		const struct counted *v0 = &c->before, *v1 = &c->after;
+		const struct counted *v0 = &c->before, *v1 = after;
 
 		if (s->count > 0 && v0->has)
 			otr__stats_edge(s->area, &s->covered, &c->rule, v0->time_ns, v0->word, s->t_first, s->first, a, b);
@@ -886,10 +890,8 @@ begin(struct otr_query *q, struct otr_error *err)
 		struct column *c = &q->column[i];
 
 		status = find_before(q, c, position, &c->before, err);
-		if (status == OTR_OK && (q->spec.want & OTR_WANT_AREA) != 0) {
+		if (status == OTR_OK && (q->spec.want & OTR_WANT_AREA) != 0)
 			status = find_after(q, c, position, &c->after, err);
-			c->after_known = status == OTR_OK;
-		}
 	}
 	if (status != OTR_OK)
 		return status;
@@ -940,20 +942,22 @@ step(struct otr_query *q, struct otr_window *window, struct otr_error *err)
 	if (!p.any)
 		memset(p.stats, 0, q->columns * sizeof p.stats[0]);
 	for (i = 0; i < q->columns && status == OTR_OK && (q->spec.want & OTR_WANT_AREA) != 0; i++) {
-		struct column *c = &q->column[i];
+		const struct column *c = &q->column[i];
 
-		if (c->after_known && (!c->after.has || c->after.time_ns >= b))
-			continue;
-		status = find_after(q, c, p.to, &c->after, err);
-		c->after_known = status == OTR_OK;
+		if (!c->after.has || c->after.time_ns >= b)
+			p.after[i] = c->after;
+		else
+			status = find_after(q, c, p.to, &p.after[i], err);
 	}
 	for (i = 0; i < q->columns && status == OTR_OK; i++)
-		status = fill(q, &q->column[i], &p, &p.stats[i], a, b, err);
+		status = fill(q, &q->column[i], &p, &p.stats[i], &p.after[i], a, b, err);
 	if (status != OTR_OK) {
 		q->bound = bound;
 		return status;
 	}
-	/* nothing can fail from here on: the next window's place */
+	/* nothing can fail from here on, and nothing was changed before: so a window can be begun again */
+	for (i = 0; i < q->columns && (q->spec.want & OTR_WANT_AREA) != 0; i++)
+		q->column[i].after = p.after[i];
 	for (i = 0; i < q->columns; i++)
 		if (p.stats[i].count > 0)
 			q->column[i].before = (struct counted){ .has = true, .time_ns = p.stats[i].t_last, .word = p.stats[i].last };

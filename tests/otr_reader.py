@@ -1664,8 +1664,9 @@ class Verify:
                 q = records[i - 1][0]
                 if s.horizon == TMIN and r.rows != q.rows + r.added - r.removed:
                     self.find('record of version %d' % r.version, 'rows, added and removed do not balance', '4.3')
-        rewrites = [r.version for r, _, _ in records if r.kind in (2, 3, 4) or r.kept]
-        if rewrites and s.newest_rewrite < rewrites[-1] or not rewrites and s.newest_rewrite >= max(1, s.oldest):
+        rewrites = [r.version for r, _, _ in records if r.kept]
+        may = [r.version for r, _, _ in records if r.kind in REWRITES]
+        if rewrites and s.newest_rewrite < rewrites[-1] or s.newest_rewrite >= max(1, s.oldest) and s.newest_rewrite not in may:
             self.find('slot', 'newest_rewrite %d' % s.newest_rewrite, '4.1')
         if records and s.oldest < records[0][0].version:
             self.find('slot', 'oldest_version %d is not in the log' % s.oldest, '4.1')

@@ -125,22 +125,21 @@ class Dump:
                              (8, 'commit_ns', 'q')):
             self.field(n, name, fmt)
         self.zeros(start + 64, 'compat, ro_compat, incompat')
-        self.reference('root')
-        for name in ('base_row', 'tree_rows', 'rows', 'rows_ever', 'first_ns', 'last_ns', 'newest_rewrite'):
-            self.field(8, name, 'q')
-        self.reference('log')
-        self.field(8, 'oldest_version', 'Q')
-        self.reference('metadata')
+        if number == 0:
+            self.zeros(start + 200, 'root .. metadata')
+        else:
+            self.reference('root')
+            for name in ('base_row', 'tree_rows', 'rows', 'rows_ever', 'first_ns', 'last_ns'):
+                self.field(8, name, 'q')
+            self.zeros(start + 200, 'newest_rewrite, log, oldest_version, metadata')
         self.field(8, 'horizon_ns', show='INT64_MIN')
         self.field(8, 'page_count', 'Q')
         self.field(8, 'live_pages', 'Q')
         self.zeros(start + 256, 'duplicates .. history_value')
-        self.field(2, 'freed', 'H')
-        self.field(2, 'freed_now', 'H')
+        self.zeros(start + 260, 'freed, freed_now')
         area = struct.unpack_from('<H', self.b, self.at)[0]
         self.field(2, 'area_bytes', 'H')
-        self.field(1, 'has_carried', 'B')
-        self.zeros(start + 264)
+        self.zeros(start + 264, 'has_carried; zero')
         end = self.at + area
         while self.at < end:
             self.record()

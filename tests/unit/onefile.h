@@ -67,7 +67,7 @@ one_add(struct otr_writer *w, const int64_t *time_ns, const double *value, size_
 static inline struct otr_writer *
 one_writer(const char *path)
 {
-	struct otr_writer_options o = { .wait_ns = 1000000000, .author = "tester", .message = "a note" };
+	struct otr_writer_options o = { .wait_ns = 10000000000, .author = "tester", .message = "a note" };
 	struct otr_writer *w = NULL;
 	struct otr_error err;
 

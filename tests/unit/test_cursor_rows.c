@@ -239,11 +239,58 @@ reuses(void)
 	CHECK(wrong == 0, "a walk and a query go on at their row when the pages under them are reused");
 }
 
+/* otr_scan against what the rows say. */
+static void
+scans(void)
+{
+	unsigned long long state = 17;
+	const char *path = series_path("walk.otr");
+	int round, bad = 0;
+
+	for (round = 0; round < 20; round++) {
+		struct series s;
+		struct otr *file;
+		struct otr_scan scan;
+		struct otr_error err;
+		uint64_t gaps = 0, longest = 0, equal = 0, sum;
+		uint32_t c, k;
+		size_t i;
+
+		series_init(&s, 4096);
+		series_random(&s, round == 0 ? 0 : tap_random(&state) % 3000, &state);
+		series_write(&s, path, round % 2 == 0 ? 0 : 100);
+		for (i = 1; i < s.n; i++) {
+			uint64_t dt = (uint64_t)(s.time_ns[i] - s.time_ns[i - 1]);
+
+			gaps += s.schema.has_gap && dt > s.schema.gap_ns;
+			longest = dt > longest ? dt : longest;
+			equal += dt == 0;
+		}
+		file = series_open(path);
+		if (otr_scan(file, &scan, &err) != OTR_OK)
+			series_stop("otr_scan", &err);
+		bad += scan.gap_count != gaps || scan.longest_gap_ns != longest || scan.duplicates != equal;
+		bad += scan.used_bytes > scan.page_bytes || scan.page_bytes != scan.leaf_pages * 4096;
+		for (c = 0; c < s.schema.columns; c++) {
+			for (sum = 0, k = 0; k < 5; k++)
+				sum += scan.transform[c][k];
+			bad += sum != scan.leaf_pages;
+			for (sum = 0, k = 0; k < 3; k++)
+				sum += scan.packing[c][k];
+			bad += sum != scan.leaf_pages;
+		}
+		otr_close(file);
+		series_free(&s);
+	}
+	CHECK(bad == 0, "a scan counts gaps, equal times and encodings");
+}
+
 int
 main(void)
 {
 	random_series();
 	limits();
+	scans();
 	reuses();
 	(void)remove(series_path("walk.otr"));
 	(void)remove(series_path(""));

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""spec_check.py WHAT FOLDER: checks of SPEC.md and of tests/files, for spec.bats. FOLDER has the assembled files.
+
+    sums       SHA256SUMS has the hash of each file
+    minimal    appendix B on all good files
+    dump       tests/otr_reader.py on all good files: .csv, .versions, .log, .meta
+    verify     it finds nothing on good files, or what .expect says
+    bad        bad- and unsupported- files: status, answer and rule of .expect
+    readme     each file has its sentence in README.md
+    blocks     the Python blocks of SPEC.md compute what the reader computes
+    crc        the checksums that section 3.1 names
+"""
+import contextlib
+import hashlib
+import io
+import os
+import random
+import re
+import struct
+import sys
+import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import spec_hexdump  # noqa: E402
+from spec_hexdump import TOP, reader  # noqa: E402
+
+TEXTS = os.path.join(TOP, 'tests/files')
+failed = 0
+
+
+def fail(name, text):
+    global failed
+    failed += 1
+    if failed <= 20:
+        print('%s: %s' % (name, text))
+
+
+def names(prefix):
+    return sorted(n[:-4] for n in os.listdir(TEXTS) if n.startswith(prefix) and n.endswith('.txt'))
+
+
+def run(main, argv):
+    """(status, stdout, stderr) of a reader, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main(argv)
+        except SystemExit as e:
+            status = e.code
+    return status or 0, out.getvalue(), err.getvalue()
+
+
+def expect(name):
+    e = {}
+    try:
+        with open(os.path.join(TEXTS, name + '.expect')) as f:
+            for line in f:
+                words = line.rstrip('\n').split(' ', 1)
+                e[words[0]] = words[1]
+    except FileNotFoundError:
+        pass
+    dump, _, says = e.get('dump', '0').partition(' ')
+    return int(dump), says, int(e.get('verify', '0')), e.get('rule')
+
+
+def text_of(path):
+    with open(os.path.join(TEXTS, path), encoding='utf-8', newline='') as f:
+        return f.read()
+
+
+def same_csv(name, out):
+    try:
+        return out == text_of(name + '.csv')
+    except FileNotFoundError:
+        return hashlib.sha256(out.encode()).hexdigest() == text_of(name + '.csv.sha256').split()[0]
+
+
+def sums(folder):
+    want = dict(reversed(line.split()) for line in text_of('SHA256SUMS').splitlines())
+    have = {}
+    for n in names(''):
+        with open(os.path.join(folder, n + '.otr'), 'rb') as f:
+            have[n + '.otr'] = hashlib.sha256(f.read()).hexdigest()
+    for n in sorted(set(want) | set(have)):
+        if want.get(n) != have.get(n):
+            fail(n, 'has the hash %s, SHA256SUMS says %s' % (have.get(n), want.get(n)))
+
+
+def minimal(folder):
+    with open(os.path.join(TOP, 'examples/otr_dump.py')) as f:
+        code = compile(f.read(), 'otr_dump.py', 'exec')
+
+    def main(argv):
+        old, sys.argv = sys.argv, ['otr_dump.py'] + argv
+        try:
+            exec(code, {'__name__': '__main__'})
+        finally:
+            sys.argv = old
+    for n in names('good-'):
+        status, out, err = run(main, [os.path.join(folder, n + '.otr')])
+        if n.startswith('good-110'):
+            if status != 4 or 'unsupported' not in err:
+                fail(n, 'no class D, and not said: %d %s' % (status, err))
+        elif status or not same_csv(n, out):
+            fail(n, 'status %d, or not as the .csv: %s' % (status, err))
+    for n in names('bad-') + names('unsupported-'):       # it may read what it does not check, but never die of it
+        try:
+            status, out, err = run(main, [os.path.join(folder, n + '.otr')])
+        except Exception as e:
+            fail(n, 'dies: %r' % e)
+            continue
+        if status not in (0, 4):
+            fail(n, 'status %d' % status)
+
+
+def dump(folder):
+    for n in names('good-'):
+        path = os.path.join(folder, n + '.otr')
+        status, out, err = run(reader.main, [path])
+        says = expect(n)[1]
+        if status or not same_csv(n, out) or says not in err or (says == '') != (err == ''):
+            fail(n, 'status %d, or not as the .csv, or said: %s' % (status, err))
+        if n.startswith('good-110') and run(reader.main, ['--no-deflate', path])[0] != 4:
+            fail(n, 'read without class D')
+        for option, suffix in (('--log', '.log'), ('--meta', '.meta')):
+            if os.path.exists(os.path.join(TEXTS, n + suffix)):
+                status, out, err = run(reader.main, [option, path])
+                if status or out != text_of(n + suffix):
+                    fail(n + suffix, 'differs: %s' % err)
+        if os.path.exists(os.path.join(TEXTS, n + '.versions')):
+            for part in re.split('^# version ', text_of(n + '.versions'), flags=re.M)[1:]:
+                v, _, want = part.partition('\n')
+                status, out, err = run(reader.main, ['--at', v, path])
+                if status or out != want:
+                    fail(n, 'version %s differs: %s' % (v, err))
+
+
+def verify(folder):
+    for n in names('good-'):
+        status, out, err = run(reader.main, ['--verify', os.path.join(folder, n + '.otr')])
+        want = expect(n)
+        if status != want[2] or (status and '(SPEC %s)' % want[3] not in out + err and want[3] != '3.2-5'):
+            fail(n, 'verify is %d: %s%s' % (status, out, err))
+
+
+def bad(folder):
+    for n in names('bad-') + names('unsupported-'):
+        path = os.path.join(folder, n + '.otr')
+        status, says, verdict, rule = expect(n)
+        got, out, err = run(reader.main, [path])
+        if got != status or (status and says not in err):
+            fail(n, 'status %d, want %d %s: %s' % (got, status, says, err))
+        got, out, err = run(reader.main, ['--verify', path])
+        if got != verdict or '(SPEC %s)' % rule not in out + err:
+            fail(n, 'verify is %d, want %d and rule %s: %s%s' % (got, verdict, rule, out, err))
+        with open(os.path.join(TEXTS, n + '.txt'), encoding='utf-8') as f:
+            marks = f.read().count('#!')
+        if marks != 1:
+            fail(n, '%d lines are marked as the fault' % marks)
+
+
+def readme(folder):
+    text = text_of('README.md')
+    for n in names(''):
+        if '`%s`' % n not in text:
+            fail(n, 'has no sentence in README.md')
+    for n in re.findall('`((?:good|bad|unsupported)-[0-9][0-9a-z-]*)`', text):
+        if n not in names(''):
+            fail(n, 'is in README.md only')
+
+
+def blocks(folder):
+    with open(os.path.join(TOP, 'SPEC.md')) as f:
+        spec = f.read()
+    spec = spec[:spec.index('## Appendix B')]
+    env = {'isfinite': reader.finite, 'NAN': reader.NAN}
+    count = 0
+    for code in re.findall('^```python\n(.*?)^```', spec, re.M | re.S):
+        exec(code, env)
+        count += 1
+    if count < 3:
+        fail('SPEC.md', '%d blocks of Python' % count)
+    rnd = random.Random(1)
+    special = [0.0, -0.0, 1.0, float('inf'), -float('inf'), reader.NAN, 1.7976931348623157e308, -1.7976931348623157e308, 5e-324, 1e300, 1e-290]
+
+    def number():
+        k = rnd.randrange(4)
+        if k == 0:
+            return rnd.choice(special)
+        return rnd.uniform(-1, 1) * 10.0 ** rnd.randrange(-30, 30) if k < 3 else struct.unpack('<d', struct.pack('<Q', rnd.getrandbits(64)))[0]
+
+    def show(x):
+        return tuple(map(show, x)) if isinstance(x, (tuple, list)) else 'nan' if x != x else x.hex()
+    for _ in range(20000):
+        a, b, c, d = number(), number(), number(), number()
+        for name, args in (('two_sum', (a, b)), ('fast_sum', (a, b)), ('two_prod', (a, b)), ('dd_norm', ((a, b),)), ('dd_add', ((a, b), (c, d)))):
+            if show(env[name](*args)) != show(getattr(reader, name)(*args)):
+                fail(name, repr(args))
+        dt, step = rnd.getrandbits(rnd.randrange(1, 64)) + 1, rnd.random() < 0.5
+        want = reader.pair(0, a, dt, b, step, None)
+        if want and show(env['pair_area'](a, b, dt, step)) != show(want[:2]):
+            fail('pair_area', repr((a, b, dt, step)))
+    for _ in range(500):
+        xs = [rnd.getrandbits(rnd.choice((3, 20, 64))) for _ in range(rnd.randrange(3, 30))]
+        order, layout = rnd.randrange(3), rnd.randrange(2)
+        base = rnd.getrandbits(64)
+        d, seeds = xs, []
+        for _ in range(order):
+            seeds.append(d[0])
+            d = [(q - p) % 2 ** 64 for p, q in zip(d, d[1:])]
+        r = [(v - base) % 2 ** 64 for v in d]
+        if layout:
+            r = [(v * 2 % 2 ** 64) ^ (2 ** 64 - 1 if v >> 63 else 0) for v in r]
+        if env['pack_values'](r, base, seeds, layout) != xs:
+            fail('pack_values', repr((order, layout)))
+
+
+def crc(folder):
+    with open(os.path.join(TOP, 'SPEC.md')) as f:
+        spec = ' '.join(f.read().split())
+    m = re.search('nine bytes "123456789" give ([0-9A-F]{8}). ([0-9, ]+) zero bytes give ([0-9A-F, ]+),', spec)
+    if int(m[1], 16) != zlib.crc32(b'123456789'):
+        fail('3.1', m[1])
+    for n, want in zip(m[2].split(', '), m[3].split(', ')):
+        if zlib.crc32(bytes(int(n))) != int(want, 16):
+            fail('3.1', '%s zero bytes' % n)
+
+
+if __name__ == '__main__':
+    globals()[sys.argv[1]](sys.argv[2])
+    if failed > 20:
+        print('.. and %d more' % (failed - 20))
+    sys.exit(1 if failed else 0)
