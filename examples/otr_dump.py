@@ -166,7 +166,7 @@ def time(t, digits):
 
 try:
     data, magic = open(sys.argv[1], 'rb').read(), b'\x89OTR\r\n\x1a\n'
-    data[:8] == magic[:len(data)] or stop('not OTR')
+    data[:8] == magic[:len(data)] or stop('not an OTR file')
     len(data) >= 16384 or stop('truncated')
     heads = [data[at:at + 4096] for at in (0, 12288)]   # 3.2: the header, or its copy
     heads = [h for h in heads if h[:8] == magic and get('I', h, 8)[0] == zlib.crc32(h[12:])]

@@ -366,7 +366,7 @@ struct otr_commit_result {
 };
 
 /*
- * Opens path for writing.  No lock is held between commits, nor while rows are added up to a buffer of 16 MiB (SPEC 10.2).
+ * Opens path for writing.  No lock is held between commits, nor while rows are added up to a buffer of 8 MiB (SPEC 10.2).
  * Returns as otr_open; OTR_E_IO if the file cannot be written; OTR_E_UNSUPPORTED also for an unknown ro_compat feature.
  */
 OTR_MUST_CHECK enum otr_status otr_writer_open(const char *path, const struct otr_writer_options *options, struct otr_writer **writer,

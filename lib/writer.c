@@ -15,7 +15,7 @@
 #include "commit.h"
 #include "text.h"
 
-#define BUFFER_BYTES (16u << 20)         /* rows gathered without the lock; stated in otr.h */
+#define BUFFER_BYTES (8u << 20)          /* rows gathered without the lock; stated in otr.h */
 #define SORT_BYTES ((size_t)256 << 20)
 
 /* Rows, with the index that each had among those of the commit. */

@@ -11,7 +11,7 @@ Classes R0, R1, R2, D and V of SPEC.md section 12; shares no code with lib/.
     otr_reader.py --stat [--at V] FILE    merged statistics of the whole version
     otr_reader.py --verify FILE           every rule it can check; findings on stdout
 
-Status: 0 done, 1 verify has findings, 2 wrong command or no such version,
+Status: 0 done, 1 verify has findings (4: none, but it met what it does not know), 2 wrong command or no such version,
 4 not OTR, truncated, damaged, too new or unsupported, 5 the file cannot be read.
 """
 import os
@@ -33,7 +33,7 @@ REPLACE, KEEP, FIRST, ERROR = 0, 1, 2, 3
 
 
 class OtrError(Exception):
-    """kind is one of: not OTR, truncated, damaged, too new, unsupported, pruned, argument."""
+    """kind is one of: not an OTR file, truncated, damaged, too new, unsupported, pruned, argument."""
 
     def __init__(self, kind, where, what, rule):
         super().__init__('%s: %s: %s (SPEC %s)' % (kind, where, what, rule))
@@ -1121,7 +1121,7 @@ class Otr:
         if start[:8] != MAGIC:
             if len(start) < 8 and MAGIC.startswith(start):
                 raise OtrError('truncated', 'file', '%d bytes' % len(start), '3.2-2')
-            raise OtrError('not OTR', 'file', 'the first bytes are not the magic', '3.2-1')
+            raise OtrError('not an OTR file', 'file', 'the first bytes are not the magic', '3.2-1')
         if len(start) < 16384:
             raise OtrError('truncated', 'file', '%d bytes' % len(start), '3.2-2')
         self.start = start
@@ -1401,11 +1401,11 @@ class Otr:
                         break
                 for r in p.records:
                     if r.kept and r.version > V:
-                        return r.kept + (r.version - 1,)
+                        return r.kept + (r.version,)
                 damaged(p.where, 'the kept root is not there', '8.7')
             for r in s.records:
                 if r.kept and r.version > V:
-                    return r.kept + (r.version - 1,)
+                    return r.kept + (r.version,)
         return s.root, s.base_row, s.tree_rows, s.version
 
     def snapshot(self, V):
@@ -1574,6 +1574,7 @@ class Verify:
         self.o = otr
         self.findings = []
         self.notes = []
+        self.unsupported = []
         self.seen = {}          # page number -> (ref, summary or None)
         self.reached = set()    # pages reached by the state, the log, kept roots, metadata
 
@@ -1586,8 +1587,15 @@ class Verify:
         try:
             return f(*args)
         except OtrError as e:
-            self.find(e.where, e.what if e.kind == 'damaged' else e.kind + ': ' + e.what, e.rule)
+            self.error(e)
             return None
+
+    def error(self, e):
+        if e.kind == 'unsupported':                 # no fault of the file, but not verified either
+            if str(e) not in self.unsupported:
+                self.unsupported.append(str(e))
+        else:
+            self.find(e.where, e.what if e.kind == 'damaged' else e.kind + ': ' + e.what, e.rule)
 
     def run(self):
         o = self.o
@@ -1600,6 +1608,8 @@ class Verify:
                 self.find('header' if at == 0 else 'header copy', 'magic or crc is wrong', '3')
         if o.start[:4096] != o.start[12288:]:
             self.find('header', 'the two headers differ', '3')
+        if o.other and o.other.version == s.version:
+            self.find('slots', 'both have version %d' % s.version, '4.2-1')
         for v in o.views:
             if v.flipped:
                 self.find(v.where, 'a flipped stamp', '4.2-2')
@@ -1657,9 +1667,7 @@ class Verify:
         kept = [(r.version, r.kept) for r, _, _ in records if r.kept]
         for i, (r, p, k) in enumerate(records):
             if r.kept and r.version > s.oldest:
-                if r.kept[0][1] >= r.version:
-                    self.find('record of version %d' % r.version, 'kept root of its own or a later generation', '8.2')
-                self.tried(self.tree, r.kept[0], r.version - 1, r.kept[2], set(), s.horizon)
+                self.tried(self.tree, r.kept[0], r.version, r.kept[2], set(), s.horizon)
             if i:
                 q = records[i - 1][0]
                 if s.horizon == TMIN and r.rows != q.rows + r.added - r.removed:
@@ -1792,8 +1800,7 @@ class Verify:
             stats = []
             for i, col in enumerate(o.columns):
                 if i in leaf.unsupported:
-                    e = leaf.unsupported[i]
-                    self.find(e.where, 'unsupported: ' + e.what, e.rule)
+                    self.error(leaf.unsupported[i])
                     stats.append(None)
                 else:
                     stats.append(leaf_stat(leaf.times, leaf.columns[i], col.type, col.step, o.header.gap))
@@ -2052,14 +2059,22 @@ def main(argv):
     out = sys.stdout
     status = 0
     try:
-        o = Otr(args[0], say, '--no-deflate' not in opts)
+        try:
+            o = Otr(args[0], say, '--no-deflate' not in opts)
+        except OtrError as e:
+            if '--verify' not in opts or e.kind not in ('damaged', 'truncated'):
+                raise
+            out.write('%s: %s: %s (SPEC %s)\n' % (args[0], e.where, e.what if e.kind == 'damaged' else e.kind + ': ' + e.what, e.rule))
+            return 1
         if '--verify' in opts:
             v = Verify(o)
             for line in v.run():
                 out.write('%s: %s\n' % (args[0], line))
             for line in v.notes:
                 say('note: ' + line)
-            return 1 if v.findings else 0
+            for line in v.unsupported:
+                say(line)
+            return 1 if v.findings else 4 if v.unsupported else 0
         at = opts.get('--at')
         if o.damaged_slot:
             if not (at and re.fullmatch('[0-9]+', at) and int(at) <= o.slot.version):

@@ -3,7 +3,7 @@
 
 In a .md file: the ```console blocks.  In a manual page: the literal blocks of EXAMPLES.  A command begins with "$ ", and goes on
 in the next line while it ends in \\, | or &&, or a quote is open.  Output is stdout and stderr together; a line "..." stands for any
-lines.  All commands of a file run in one shell, in a directory of their own, where examples/ and build/release/ lead to the source's
+lines, and "..." in a line for any text.  All commands of a file run in one shell, in a directory of their own, where examples/ and build/release/ lead to the source's
 and to the tools under test.  A command may fail only where it says so, as the left side of ||.
 
 --update rewrites the outputs in a .md file.
@@ -61,7 +61,7 @@ def commands(path, text):
 
 
 def same(expected, got):
-    pattern = "".join(r"(?:.*\n)*" if line == "..." else re.escape(line) + r"\n" for line in expected)
+    pattern = "".join(r"(?:.*\n)*" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n" for line in expected)
     return re.fullmatch(pattern, "".join(line + "\n" for line in got)) is not None
 
 

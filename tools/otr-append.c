@@ -392,7 +392,7 @@ tell_duplicate(const struct run *r, const struct otr_error *err)
 
 	for (size_t i = 0; i < r->places && err->row >= 0 && r->place[i].row <= (uint64_t)err->row; i++)
 		found = &r->place[i];
-	if (timearg_writer_init(&w, NULL, r->o->clock.zone, timearg_digits((uint64_t)err->time_ns), &why))
+	if (timearg_writer_init(&w, NULL, r->o->clock.zone, timearg_time_digits(err->time_ns), &why))
 		*timearg_write(&w, text, err->time_ns) = '\0';
 	if (found == NULL)
 		cli_error(r->o->path, 0, "a second row at %s (the policy is `error`)", text);

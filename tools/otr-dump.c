@@ -56,24 +56,6 @@ write_header(const struct opts *o, struct emit *e, const struct binary_column *c
 	}
 }
 
-/* Up to which time the output goes, when a bad page ends it. */
-static void
-tell_reach(const struct opts *o, const struct emit *e, int64_t last_ns)
-{
-	struct timearg_writer w;
-	struct timearg_why why;
-	char text[TIMEARG_TEXT + 1];
-
-	if (e->rows == 0) {
-		cli_error(reader_name(o->path), 0, "the output has no row");
-		return;
-	}
-	if (!timearg_writer_init(&w, NULL, o->clock.zone, 9, &why))
-		return;
-	*timearg_write(&w, text, last_ns) = '\0';
-	cli_error(reader_name(o->path), 0, "the output goes to %s", text);
-}
-
 static int
 write_rows(const struct opts *o, struct otr *file, struct emit *e, const struct binary_column *column, size_t columns, int64_t start, int64_t end)
 {
@@ -99,7 +81,7 @@ write_rows(const struct opts *o, struct otr *file, struct emit *e, const struct 
 	if (status == OTR_OK || status == OTR_END)
 		return CLI_OK;
 	(void)cli_failed(reader_name(o->path), &err);          /* its status is taken below, after the line that follows */
-	tell_reach(o, e, last_ns);
+	reader_tell_reach(o->path, o->clock.zone, e->rows > 0, last_ns);
 	return cli_status(status);
 }
 

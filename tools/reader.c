@@ -167,6 +167,23 @@ reader_open(const char *path, const struct reader_at *at, struct otr **file, int
 	return CLI_OK;
 }
 
+void
+reader_tell_reach(const char *path, const struct zone *zone, bool any, int64_t last_ns)
+{
+	struct timearg_writer w;
+	struct timearg_why why;
+	char text[TIMEARG_TEXT + 1];
+
+	if (!any) {
+		cli_error(reader_name(path), 0, "the output has no row");
+		return;
+	}
+	if (!timearg_writer_init(&w, NULL, zone, timearg_time_digits(last_ns), &why))
+		return;                      /* RFC 3339 is never refused */
+	*timearg_write(&w, text, last_ns) = '\0';
+	cli_error(reader_name(path), 0, "the output goes to %s", text);
+}
+
 /* ---- range ---- */
 
 int

@@ -38,6 +38,8 @@ int reader_at(const struct opts_given *g, const struct reader_clock *clock, stru
 
 /* Opens FILE ("-": stdin, which must seek) at a version and tells the notices.  *worst becomes 4 where an older version stands in. */
 int reader_open(const char *path, const struct reader_at *at, struct otr **file, int *worst);
+/* Up to which time the output goes, when a bad page ends it. */
+void reader_tell_reach(const char *path, const struct zone *zone, bool any, int64_t last_ns);
 /* FILE in messages: <stdin> for "-". */
 const char *reader_name(const char *path);
 

@@ -130,5 +130,11 @@ char *timearg_write(struct timearg_writer *w, char *out, int64_t ns);
 const char *timearg_field(const struct timearg_writer *w);
 /* Digits of the fraction that an amount of nanoseconds needs: 0, 3, 6 or 9. */
 unsigned timearg_digits(uint64_t ns);
+/* The same of a time. */
+static inline unsigned
+timearg_time_digits(int64_t ns)
+{
+	return timearg_digits(ns < 0 ? (uint64_t)0 - (uint64_t)ns : (uint64_t)ns);
+}
 
 #endif

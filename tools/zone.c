@@ -575,7 +575,7 @@ nearest_name(const char *name, char *best, size_t room)
 
 		if (d < least && e->d_name[0] != '.') {
 			least = d;
-			(void)snprintf(best, room, "%.*s%s", (int)prefix, name, e->d_name);
+			(void)snprintf(best, room, "%.*s%.60s", (int)prefix, name, e->d_name);
 		}
 	}
 	(void)closedir(dir);                 /* it was only read */
