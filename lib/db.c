@@ -131,12 +131,12 @@ otr__read_state(struct otr_io *io, const struct otr__header *header, struct otr_
 		uint64_t next;
 
 		/* or it is a tear that changed nothing but stamps: then the number is used up all the same (4.2-8) */
-		if (otr__slot_judge(state->bytes[bad], state->slot.version, &next) == OTR__VERDICT_TORN)
+		if (otr__slot_judge(state->bytes[bad], state->slot.version, otr__slot_begins(&state->slot, &header->schema), &next) == OTR__VERDICT_TORN)
 			state->next_version = next;
 		notice(notices, false, "slot %u, an older one, has a damaged stamp", bad);
 	}
 	if (c[bad] == OTR__SLOT_BAD) {
-		switch (otr__slot_judge(state->bytes[bad], state->slot.version, &state->next_version)) {
+		switch (otr__slot_judge(state->bytes[bad], state->slot.version, otr__slot_begins(&state->slot, &header->schema), &state->next_version)) {
 		case OTR__VERDICT_TORN:
 			notice(notices, false, "the newest slot is torn: a commit was cut before it was acknowledged; version %llu is read",
 			    (unsigned long long)state->slot.version);
@@ -148,9 +148,6 @@ otr__read_state(struct otr_io *io, const struct otr__header *header, struct otr_
 			state->damaged = true;
 			break;
 		}
-	} else if (c[bad] == OTR__SLOT_UNWRITTEN && state->slot.version > 0) {
-		/* version 1 goes where nothing was; so an unwritten slot beside it was put back */
-		notice(notices, false, "slot %u was never written, beside version %llu", bad, (unsigned long long)state->slot.version);
 	}
 out:
 	free(other);
@@ -281,6 +278,7 @@ otr__db_snapshot(struct otr *file, uint64_t number, struct otr__snapshot **snaps
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	s->references = 1;
 	s->horizon_ns = file->state.slot.horizon_ns;
+	s->state_version = file->state.slot.version;
 	if (number == file->state.slot.version)
 		status = newest_snapshot(file, s, err);
 	else
@@ -347,8 +345,14 @@ otr__db_recover(struct otr *file, struct otr__snapshot **snapshot, enum otr_stat
 	for (attempt = 0; attempt < 100; attempt++) {
 		enum otr_status status;
 
-		if (reread(file, &moved, &second) != OTR_OK || (!moved && attempt == 0))
+		if (reread(file, &moved, &second) != OTR_OK)
 			return failure;
+		/* another cursor of this handle may have seen the newer state first */
+		if (attempt == 0) {
+			moved = file->state.slot.version != (*snapshot)->state_version;
+			if (!moved)
+				return failure;
+		}
 		status = otr__db_snapshot(file, version, &found, &second);
 		if (status == OTR_OK) {
 			if (*snapshot == file->snapshot)

@@ -324,7 +324,10 @@ otr__log_version(struct otr__log *log, uint64_t number, struct otr__version *ver
 	otr__rows_release(&carried);
 	if (status != OTR_OK)
 		return status;
-	if (version->tree_end < version->from.base_row || version->tree_end - version->from.base_row > version->from.tree_rows) {
+	/* rows that were all dropped with their pages: nothing of the tree is left (8.3-2) */
+	if (version->tree_end < version->from.base_row)
+		version->tree_end = version->from.base_row;
+	if (version->tree_end - version->from.base_row > version->from.tree_rows) {
 		otr__rows_release(&version->ride);
 		return otr__fail(err, OTR_E_CORRUPT, "8.3", "version %llu ends at row %llu, its root at %llu", (unsigned long long)number,
 		    (unsigned long long)version->tree_end, (unsigned long long)(version->from.base_row + version->from.tree_rows));

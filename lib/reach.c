@@ -14,6 +14,7 @@ struct walk {
 	const struct otr__header *header;
 	struct otr__scratch *scratch;
 	uint64_t pages;
+	int64_t horizon_ns;
 	uint8_t *bit;
 };
 
@@ -36,24 +37,27 @@ mark(struct walk *w, const struct otr__ref *ref, bool *first)
 	return true;
 }
 
-/* The children of an inner page: *child is the caller's. */
+/* The children of an inner page that hold rows after the horizon (SPEC 8.5-1): *child is the caller's. */
 static enum otr_status
-read_children(struct otr__tree *tree, const struct otr__ref *ref, uint8_t level, struct otr__ref **child, uint32_t *n, struct otr_error *err)
+read_children(struct otr__tree *tree, const struct otr__ref *ref, uint8_t level, int64_t horizon_ns, struct otr__ref **child, uint32_t *n,
+    struct otr_error *err)
 {
 	const uint8_t *page;
-	uint32_t i;
-	enum otr_status status = otr__tree_inner(tree, ref, level, 0, 0, 0, &page, n, err);
+	uint32_t i, entries;
+	enum otr_status status = otr__tree_inner(tree, ref, level, 0, 0, 0, &page, &entries, err);
 
 	if (status != OTR_OK)
 		return status;
-	*child = malloc(*n * sizeof **child);        /* the page's buffer is lent until the next read */
+	*n = 0;
+	*child = malloc(entries * sizeof **child);        /* the page's buffer is lent until the next read */
 	if (*child == NULL)
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
-	for (i = 0; i < *n; i++) {
+	for (i = 0; i < entries; i++) {
 		struct otr__entry e;
 
 		otr__inner_entry(page, tree->schema->columns, i, &e);
-		(*child)[i] = e.child;
+		if (e.last_ns >= horizon_ns)
+			(*child)[(*n)++] = e.child;
 	}
 	return OTR_OK;
 }
@@ -63,7 +67,7 @@ mark_inner(struct walk *w, struct otr__tree *tree, const struct otr__ref *ref, u
 {
 	uint32_t n, i;
 	struct otr__ref *child;
-	enum otr_status status = read_children(tree, ref, level, &child, &n, err);
+	enum otr_status status = read_children(tree, ref, level, w->horizon_ns, &child, &n, err);
 
 	if (status != OTR_OK)
 		return status;
@@ -189,7 +193,8 @@ enum otr_status
 otr__reach_free(struct otr__store *store, const struct otr__header *header, const struct otr__state *state, struct otr__scratch *scratch,
     struct otr__page_list *found, struct otr_error *err)
 {
-	struct walk w = { .store = store, .header = header, .scratch = scratch, .pages = state->slot.page_count };
+	struct walk w = { .store = store, .header = header, .scratch = scratch, .pages = state->slot.page_count,
+		.horizon_ns = state->slot.horizon_ns };
 	uint64_t fixed = OTR__START_BYTES / header->schema.page_bytes, page;
 	struct otr__slot *other = malloc(sizeof *other);
 	enum otr_status status;
@@ -226,7 +231,7 @@ find_generation(struct otr__tree *tree, const struct otr__ref *ref, uint8_t leve
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	if (level == 0)
 		return OTR_OK;
-	status = read_children(tree, ref, level, &child, &n, err);
+	status = read_children(tree, ref, level, INT64_MIN, &child, &n, err);
 	if (status != OTR_OK)
 		return status;
 	for (i = 0; i < n && status == OTR_OK; i++)

@@ -102,7 +102,7 @@ crc_is_right(const uint8_t bytes[OTR__SLOT_BYTES])
 
 /* 4.2-3 to 4.2-6 and 4.2-8, rule by rule. */
 enum otr__slot_verdict
-otr__slot_judge(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t v, uint64_t *next_version)
+otr__slot_judge(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t v, bool begins, uint64_t *next_version)
 {
 	unsigned is_new = 0, is_old = 0, i;
 	uint64_t greatest = 0;
@@ -113,7 +113,7 @@ otr__slot_judge(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t v, uint64_t *next
 		if (s >= v + 2 && s - v <= TORN_REACH) {
 			is_new++;
 			greatest = s > greatest ? s : greatest;
-		} else if ((s >= 1 && s <= v) || (v == 0 && s == OTR__STAMP_UNWRITTEN)) {
+		} else if ((s >= 1 && s <= v) || (begins && s == OTR__STAMP_UNWRITTEN)) {
 			is_old++;
 		}
 	}
@@ -536,4 +536,14 @@ otr__slot_decode(const uint8_t bytes[OTR__SLOT_BYTES], const struct otr__header 
 		return OTR__SLOT_BAD;
 	*slot = got;
 	return flipped ? OTR__SLOT_FLIPPED : OTR__SLOT_SOUND;
+}
+
+bool
+otr__slot_begins(const struct otr__slot *slot, const struct otr_schema *schema)
+{
+	struct otr__record record[OTR__RECORDS_MAX];
+	uint32_t n;
+
+	return otr__slot_records(slot, schema, NULL, record, &n, NULL) == OTR_OK && n > 0 &&
+	    (record[n - 1].kind == OTR_KIND_CREATE || record[n - 1].kind == OTR_KIND_COMPACT);
 }

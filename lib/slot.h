@@ -59,8 +59,14 @@ enum otr__slot_condition otr__slot_decode(const uint8_t bytes[OTR__SLOT_BYTES], 
 
 /* How a bad slot beside a sound one of version v is to be judged (SPEC 4.2). */
 enum otr__slot_verdict { OTR__VERDICT_TORN, OTR__VERDICT_OLDER, OTR__VERDICT_DAMAGED };
-/* *next_version: the number that the version after has to take (4.2-8). */
-enum otr__slot_verdict otr__slot_judge(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t v, uint64_t *next_version);
+/*
+ * begins: the sound slot's newest record is a creation or a compaction, so that the bad one may not have been written before (4.2-3).
+ * *next_version: the number that the version after has to take (4.2-8).
+ */
+enum otr__slot_verdict otr__slot_judge(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t v, bool begins, uint64_t *next_version);
+
+/* Whether the slot's newest record is a creation or a compaction. */
+bool otr__slot_begins(const struct otr__slot *slot, const struct otr_schema *schema);
 
 /* Iterates the record area: rows of the carried block are appended to carried (NULL: skipped); record[0..OTR__RECORDS_MAX). */
 OTR_MUST_CHECK enum otr_status otr__slot_records(const struct otr__slot *slot, const struct otr_schema *schema, struct otr__rows *carried,

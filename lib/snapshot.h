@@ -15,6 +15,7 @@
 struct otr__snapshot {
 	unsigned references;
 	uint64_t version;
+	uint64_t state_version;                 /* newest version of the state that it was built from */
 	int64_t commit_ns;
 	uint8_t time_digits;
 	uint64_t base_row;

@@ -338,7 +338,8 @@ check_node(struct verifier *v, unsigned level, const struct otr__ref *ref, struc
 		otr__inner_entry(f->page, schema->columns, i, &e);
 		for (c = 0; c < schema->columns; c++)
 			otr__inner_stats(f->page, schema->columns, i, c, &stats[c]);
-		if (fresh) {
+		/* before the horizon nothing is followed: its pages may have been used again (8.5-1) */
+		if (fresh && e.last_ns >= v->state.slot.horizon_ns) {
 			status = check_ref(v, &e.child, ref->generation, OTR_PLACE_PAGE, ref->page, &usable, err);
 			f->child.known = false;
 			if (status == OTR_OK && usable)
@@ -922,7 +923,8 @@ mark_node(struct verifier *v, uint8_t *bits, unsigned level, const struct otr__r
 		struct otr__entry e;
 
 		otr__inner_entry(f->page, schema->columns, i, &e);
-		status = mark_node(v, bits, level - 1, &e.child, once, whole, err);
+		if (e.last_ns >= v->state.slot.horizon_ns)
+			status = mark_node(v, bits, level - 1, &e.child, once, whole, err);
 	}
 	return status;
 }
@@ -1174,7 +1176,7 @@ check_slots(struct verifier *v, bool *usable, struct otr_error *err)
 	bad = 1 - v->state.index;
 	if (c[bad] != OTR__SLOT_BAD)
 		return OTR_OK;
-	switch (otr__slot_judge(v->state.bytes[bad], v->state.slot.version, &next_version)) {
+	switch (otr__slot_judge(v->state.bytes[bad], v->state.slot.version, otr__slot_begins(&v->state.slot, &v->header.schema), &next_version)) {
 	case OTR__VERDICT_TORN:
 		return note(v, err, OTR_PLACE_SLOT, bad, "4.2-4", "torn: a commit was cut before it was acknowledged");
 	case OTR__VERDICT_OLDER:
@@ -1287,6 +1289,8 @@ attempt(struct verifier *v, struct otr_error *err)
 		status = check_freed(v, &v->other, 1 - newest, v->reached[1], NULL, err);
 	if (status == OTR_OK && v->faults > 0 && has_moved(v))
 		status = otr__fail(err, OTR_E_EXPIRED, "10.4-5", "a writer overtook the check");
+	if (status == OTR_OK && v->faults == 0 && v->header.unsupported_columns != 0)
+		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.4", "a column is of a type that this program does not know, so it is not verified");
 	return status;
 }
 

@@ -15,7 +15,7 @@
 static const struct opts_about about = {
 	.tool = OPTS_VERIFY,
 	.synopsis = "otr-verify [options] FILE...\n",
-	.purpose = "Checks every page, slot and header of each FILE; prints what is wrong, a line each.\n",
+	.purpose = "Checks every page, slot and header of each FILE; prints a line a finding.\n",
 	.examples = "  otr-verify *.otr\n"
 		    "  otr-verify -v --json pump.otr\n",
 };

@@ -126,12 +126,25 @@ select_version(struct otr *file, const struct reader_at *at, struct otr_error *e
 	case READER_VERSION:
 		return info.version == at->version ? OTR_OK : otr_select_version(file, at->version, err);
 	case READER_BACK:
-		/* beyond version 0: a number that never was, which the library refuses by naming the oldest */
-		return otr_select_version(file, at->version <= info.newest_version ? info.newest_version - at->version : UINT64_MAX, err);
+		return otr_select_version(file, info.newest_version - at->version, err);
 	case READER_TIME:
 		return otr_select_time(file, at->ns, err);
 	}
 	return OTR_OK;
+}
+
+/* newest-N must not lie before version 0. */
+static bool
+reaches_back(const char *name, const struct otr *file, const struct reader_at *at)
+{
+	struct otr_info info;
+
+	otr_get_info(file, &info);
+	if (at->kind != READER_BACK || at->version <= info.newest_version)
+		return true;
+	cli_error(name, 0, "--at newest-%llu lies before the first version; the newest is %llu", (unsigned long long)at->version,
+	    (unsigned long long)info.newest_version);
+	return false;
 }
 
 int
@@ -157,6 +170,10 @@ reader_open(const char *path, const struct reader_at *at, struct otr **file, int
 		int unused = CLI_OK;
 
 		tell_notices(name, opened, at->kind == READER_VERSION ? &unused : worst);
+		if (!reaches_back(name, opened, at)) {
+			otr_close(opened);
+			return CLI_USAGE;
+		}
 		status = select_version(opened, at, &err);
 	}
 	if (status != OTR_OK) {

@@ -355,7 +355,7 @@ check_fields(const struct fields *f, struct timearg_why *why)
 static bool
 from_fields(const struct zone *zone, enum timearg_dst dst, const struct fields *f, int64_t *ns, struct timearg_why *why)
 {
-	int64_t local = zone_days((int64_t)f->year, f->month, f->day) * DAY_S, utc;
+	int64_t local = zone_days((int64_t)f->year, f->month, f->day) * DAY_S, utc = 0;
 	bool leap = f->second == 60;
 
 	if (!check_fields(f, why))

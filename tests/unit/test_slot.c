@@ -469,11 +469,11 @@ test_unwritten(void)
 	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_UNWRITTEN && stamp(bytes, 7) == UINT64_MAX, "4.1: an unwritten slot is known");
 	for (bit = 0; bit < 8 * OTR__SLOT_BYTES; bit++) {
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		wrong += decode(bytes, &got, NULL) != OTR__SLOT_BAD || otr__slot_judge(bytes, 0, &next) != OTR__VERDICT_OLDER || next != 2;
+		wrong += decode(bytes, &got, NULL) != OTR__SLOT_BAD || otr__slot_judge(bytes, 0, true, &next) != OTR__VERDICT_OLDER || next != 2;
 		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	CHECK(wrong == 0, "4.2-5: with any bit flipped it is an older one, damaged, beside version 0");
-	CHECK(otr__slot_judge(bytes, 1, &next) == OTR__VERDICT_DAMAGED, "4.2-3: beside version 1 its stamps are not old");
+	CHECK(otr__slot_judge(bytes, 1, false, &next) == OTR__VERDICT_DAMAGED, "4.2-3: beside version 1 its stamps are not old");
 	otr__put64(bytes + 512 * 4 + 504, 0);
 	set_crc(bytes);
 	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_BAD, "4.1: it has no other stamps");
@@ -513,7 +513,7 @@ test_torn(void)
 		for (mask = 1; mask < ALL_STAMPS; mask++) {
 			tear(bytes, before, now, mask);
 			next = 0;
-			wrong += decode(bytes, &got, NULL) != OTR__SLOT_BAD || otr__slot_judge(bytes, v, &next) != OTR__VERDICT_TORN ||
+			wrong += decode(bytes, &got, NULL) != OTR__SLOT_BAD || otr__slot_judge(bytes, v, v == 0, &next) != OTR__VERDICT_TORN ||
 			    next != v + ahead + 1;
 		}
 	}
@@ -526,7 +526,7 @@ test_torn(void)
 		tear(bytes, before, now, mask);
 		next = 0;
 		switch (decode(bytes, &got, NULL)) {
-		case OTR__SLOT_BAD: wrong += otr__slot_judge(bytes, 0, &next) != OTR__VERDICT_TORN || next != 2; break;
+		case OTR__SLOT_BAD: wrong += otr__slot_judge(bytes, 0, true, &next) != OTR__VERDICT_TORN || next != 2; break;
 		case OTR__SLOT_FLIPPED: finished += got.version == 1; break;      /* all that did not arrive was zeros over zeros */
 		default: wrong++;
 		}
@@ -549,31 +549,31 @@ test_verdicts(void)
 
 	memcpy(bytes, good, sizeof bytes);
 	bytes[700] ^= 4;
-	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_BAD && otr__slot_judge(bytes, 99, &next) == OTR__VERDICT_DAMAGED && next == 101,
+	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_BAD && otr__slot_judge(bytes, 99, false, &next) == OTR__VERDICT_DAMAGED && next == 101,
 	    "4.2-6: equal new stamps under a wrong crc are damage; the version after is v + 2");
-	CHECK(otr__slot_judge(bytes, 101, &next) == OTR__VERDICT_OLDER && next == 103, "4.2-5: equal old stamps are an older slot, damaged");
-	CHECK(otr__slot_judge(bytes, 100, &next) == OTR__VERDICT_DAMAGED, "4.2-3: the stamps of the state's own version are neither new nor old");
+	CHECK(otr__slot_judge(bytes, 101, false, &next) == OTR__VERDICT_OLDER && next == 103, "4.2-5: equal old stamps are an older slot, damaged");
+	CHECK(otr__slot_judge(bytes, 100, false, &next) == OTR__VERDICT_DAMAGED, "4.2-3: the stamps of the state's own version are neither new nor old");
 	otr__put64(bytes + 512 * 3 + 504, 77);
-	CHECK(otr__slot_judge(bytes, 101, &next) == OTR__VERDICT_OLDER, "4.2-5: so are old ones that differ");
-	CHECK(otr__slot_judge(bytes, 99, &next) == OTR__VERDICT_TORN && next == 101, "4.2-4: old and new ones are a torn write");
+	CHECK(otr__slot_judge(bytes, 101, false, &next) == OTR__VERDICT_OLDER, "4.2-5: so are old ones that differ");
+	CHECK(otr__slot_judge(bytes, 99, false, &next) == OTR__VERDICT_TORN && next == 101, "4.2-4: old and new ones are a torn write");
 	otr__put64(bytes + 512 * 3 + 504, 100);
-	CHECK(otr__slot_judge(bytes, 99, &next) == OTR__VERDICT_DAMAGED, "4.2-6: one stamp that is neither makes it damage");
+	CHECK(otr__slot_judge(bytes, 99, false, &next) == OTR__VERDICT_DAMAGED, "4.2-6: one stamp that is neither makes it damage");
 	otr__put64(bytes + 512 * 3 + 504, 0);
-	CHECK(otr__slot_judge(bytes, 99, &next) == OTR__VERDICT_DAMAGED, "4.1: 0 is not a stamp");
-	CHECK(otr__slot_judge(bytes, 101, &next) == OTR__VERDICT_OLDER, "4.2-5: beside old stamps it does not matter");
+	CHECK(otr__slot_judge(bytes, 99, false, &next) == OTR__VERDICT_DAMAGED, "4.1: 0 is not a stamp");
+	CHECK(otr__slot_judge(bytes, 101, false, &next) == OTR__VERDICT_OLDER, "4.2-5: beside old stamps it does not matter");
 	for (i = 0; i < OTR__SECTORS; i++)
 		otr__put64(bytes + 512 * i + 504, i == 0 ? 99 + 65537 : 99);
-	CHECK(otr__slot_judge(bytes, 99, &next) == OTR__VERDICT_TORN && next == 99 + 65537, "4.2-3: v + 65,537 is a new stamp");
+	CHECK(otr__slot_judge(bytes, 99, false, &next) == OTR__VERDICT_TORN && next == 99 + 65537, "4.2-3: v + 65,537 is a new stamp");
 	otr__put64(bytes + 504, 99 + 65538);
-	CHECK(otr__slot_judge(bytes, 99, &next) == OTR__VERDICT_OLDER && next == 101, "4.2-3: v + 65,538 is none");
+	CHECK(otr__slot_judge(bytes, 99, false, &next) == OTR__VERDICT_OLDER && next == 101, "4.2-3: v + 65,538 is none");
 
 	memset(bytes, 0, sizeof bytes);
-	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_BAD && otr__slot_judge(bytes, 0, &next) == OTR__VERDICT_DAMAGED && next == 2,
+	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_BAD && otr__slot_judge(bytes, 0, true, &next) == OTR__VERDICT_DAMAGED && next == 2,
 	    "4.2-6: zeros are damage");
 	for (i = 0; i < 500; i++) {
 		for (bit = 0; bit < sizeof bytes; bit++)
 			bytes[bit] = (uint8_t)tap_random(&state);
-		wrong += decode(bytes, &got, NULL) != OTR__SLOT_BAD || otr__slot_judge(bytes, below(1u << 20), &next) != OTR__VERDICT_DAMAGED;
+		wrong += decode(bytes, &got, NULL) != OTR__SLOT_BAD || otr__slot_judge(bytes, below(1u << 20), false, &next) != OTR__VERDICT_DAMAGED;
 	}
 	CHECK(wrong == 0, "4.2-6: noise is damage");
 
