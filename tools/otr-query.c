@@ -188,18 +188,29 @@ need_digits(struct query *q, unsigned digits)
 }
 
 /* The starts of windows may need more digits than the rows' times. */
+/* The range of --points: of the option, or of the rows.  false: there is none, or it is empty. */
+static bool
+points_range(const struct source *s, int64_t *first, uint64_t *length)
+{
+	int64_t end = s->end != INT64_MAX ? s->end : s->info.last_ns + 1;
+
+	*first = s->start != INT64_MIN ? s->start : s->info.first_ns;
+	*length = (uint64_t)end - (uint64_t)*first;
+	return (s->info.rows > 0 || (s->start != INT64_MIN && s->end != INT64_MAX)) && end > *first;
+}
+
 static void
 need_window_digits(struct query *q, const struct source *s)
 {
 	const struct opts *o = q->o;
-	int64_t first = s->start != INT64_MIN ? s->start : s->info.first_ns, end = s->end != INT64_MAX ? s->end : s->info.last_ns + 1;
-	uint64_t length = (uint64_t)end - (uint64_t)first;
+	int64_t first;
+	uint64_t length;
 
 	if (o->mode == MODE_WHOLE && s->start != INT64_MIN)
 		need_digits(q, timearg_time_digits(s->start));
 	if (o->mode == MODE_WINDOWS)
 		need_digits(q, timearg_digits(o->width_ns));
-	if (o->mode != MODE_POINTS || (s->info.rows == 0 && (s->start == INT64_MIN || s->end == INT64_MAX)) || end <= first)
+	if (o->mode != MODE_POINTS || !points_range(s, &first, &length))
 		return;
 	need_digits(q, timearg_time_digits(first));
 	if (o->points > 1)
@@ -212,6 +223,8 @@ learn(struct query *q, struct source *s)
 	const struct opts *o = q->o;
 	int worst = CLI_OK, status = reader_open(s->path, &o->at, &s->file, &worst);
 	const struct otr_schema *schema;
+	int64_t first;
+	uint64_t length;
 
 	q->status = cli_worst(q->status, worst);
 	if (status != CLI_OK)
@@ -220,6 +233,11 @@ learn(struct query *q, struct source *s)
 	status = reader_range_in(&o->range, &o->clock, &s->info, reader_name(s->path), &s->start, &s->end);
 	if (status != CLI_OK)
 		return status;
+	if (o->mode == MODE_POINTS && points_range(s, &first, &length) && o->points > length) {
+		cli_error(reader_name(s->path), 0, "--points: %llu windows, but the range has %llu nanoseconds", (unsigned long long)o->points,
+		    (unsigned long long)length);
+		return CLI_USAGE;
+	}
 	schema = otr_schema(s->file);
 	if (o->columns.count == 0)
 		for (unsigned c = 0; c < schema->columns; c++)

@@ -465,13 +465,13 @@ gather(const struct opts *o, struct facts *f, struct otr_query **query, struct o
 	f->policies = otr_policies(f->file);
 	otr_get_info(f->file, &f->info);
 	(void)timearg_writer_init(&f->time, NULL, o->clock.zone, f->info.time_digits, &why);          /* RFC 3339 is never refused */
-	(void)timearg_writer_init(&f->commit_time, NULL, o->clock.zone, 6, &why);
 	if (o->list)
 		return CLI_OK;
 	spec.columns = f->schema->columns == 64 ? UINT64_MAX : (UINT64_C(1) << f->schema->columns) - 1;
 	if (otr_commit_get(f->file, &f->commit, &err) != OTR_OK || otr_query_open(f->file, &spec, query, &err) != OTR_OK ||
 	    otr_query_next(*query, &window, &err) != OTR_OK || (o->scan && otr_scan(f->file, scan, &err) != OTR_OK))
 		return cli_failed(f->name, &err);
+	(void)timearg_writer_init(&f->commit_time, NULL, o->clock.zone, timearg_time_digits(f->commit.time_ns), &why);
 	f->summary = window.column;
 	f->scan = o->scan ? scan : NULL;
 	return CLI_OK;

@@ -226,7 +226,7 @@ static int32_t
 rule_span(const struct rule *r, int64_t utc, int64_t *from, int64_t *to)
 {
 	int64_t year, time[8];
-	int32_t offset[8], now;
+	int32_t offset[8] = { 0 }, now;
 	unsigned month, day, n = 0;
 
 	*from = INT64_MIN;

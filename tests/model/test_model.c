@@ -1215,7 +1215,7 @@ main(int argc, char **argv)
 		pid = fork();
 		if (pid == 0) {
 			run_all(seed, ops, keep);
-			_exit(0);
+			exit(0);
 		}
 		if (pid < 0 || waitpid(pid, &status, 0) < 0)
 			return 2;

@@ -234,7 +234,7 @@ test_stream(bool shuffled, enum otr_duplicates policy, const char *sentence)
 {
 	const char *path = one_path("stream.otr");
 	enum { N = 3000000, BATCH = 50000 };
-	struct otr_writer *w;
+	struct otr_writer *w = NULL;
 	struct otr_commit_result r = { .version = 0 };
 	struct otr_error err = { .status = OTR_OK };
 	struct otr *file;
@@ -304,7 +304,7 @@ test_late_stream(void)
 {
 	const char *path = one_path("late.otr");
 	enum { N = 1500000, BATCH = 50000 };
-	struct otr_writer *w;
+	struct otr_writer *w = NULL;
 	struct otr_commit_result r = { .version = 0 };
 	struct otr_error err = { .status = OTR_OK };
 	struct otr *file;
@@ -340,7 +340,7 @@ static void
 test_refusals(void)
 {
 	const char *path = one_path("refused.otr");
-	struct otr_writer *w;
+	struct otr_writer *w = NULL;
 	struct otr_commit_result r;
 	struct otr_error err;
 	size_t a, b;
