@@ -7,7 +7,7 @@
 #   V=1                 show the commands
 
 CC       = cc
-CFLAGS   = -O3 -g
+CFLAGS   = -O2 -g
 LDFLAGS  =
 PREFIX   = /usr/local
 DESTDIR  =

@@ -93,7 +93,7 @@ read_body(struct otr__reader *r, bool planes, size_t n, struct body *b, struct o
 }
 
 /* Every residual into d[], as it lies. */
-static void
+static inline void
 get_residuals(const struct body *b, uint64_t *d)
 {
 	size_t i, fast = otr__bits_fast_count(b->residuals, b->width);
@@ -155,6 +155,9 @@ decode_slowly(const struct body *b, uint64_t *out, struct otr_error *err)
  * The usual body, packed bits without outliers, in one pass.  Inlined once for each order, so that the loops below have it as a
  * constant; decode_slowly is the same in steps.  x is the value before, dx the difference before.
  */
+#if defined(__GNUC__)
+__attribute__((always_inline))      /* -O2 finds it too large */
+#endif
 static inline void
 decode_at_once(const struct body *b, unsigned order, uint64_t *out)
 {
@@ -178,6 +181,20 @@ decode_at_once(const struct body *b, unsigned order, uint64_t *out)
 			out[i] = x += dx; \
 		} \
 	} while (0)
+	if (w == 0 && order == 1) {
+		/* regular times: four progressions side by side, so that no sum waits for the one before */
+		uint64_t a = x + base, c = a + base, e = c + base, g = e + base, four = 4 * base;
+
+		for (i = 0; i + 4 <= b->residuals; i += 4, a += four, c += four, e += four, g += four) {
+			out[i] = a;
+			out[i + 1] = c;
+			out[i + 2] = e;
+			out[i + 3] = g;
+		}
+		for (; i < b->residuals; i++, a += base)
+			out[i] = a;
+		return;
+	}
 	if (w == 0) {
 		for (i = 0; i < b->residuals; i++)
 			STEP(0);

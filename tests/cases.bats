@@ -34,6 +34,9 @@ check() {
 @test "P: a file cut at any length, junk behind it" { check p_cut; }
 @test "P: torn and damaged slots" { check p_slots; }
 @test "P: a bad page is met where it is; pages not read do not matter" { check p_pages; }
+@test "P: killed at any moment: the old version or the new one, and what was acknowledged is there" { check p_kill; }
+@test "P: no room on the disk: status 5, the version before is intact, the next append works" { check p_full; }
+@test "P: four writers, a held lock, a copy taken beside a writer" { check p_writers; }
 @test "R: counters" { check r_counters; }
 @test "S: time-weighted means" { check s_twa; }
 @test "T: a duty cycle" { check t_duty; }

@@ -628,8 +628,8 @@ step(struct session *x, struct rng *r)
 
 	if (chance(r, x->jitter))
 		by += (int64_t)below(r, x->step_ns + 1) - (int64_t)(x->step_ns / 2);
-	if (chance(r, x->jitter) && chance(r, 10))
-		by *= (int64_t)below(r, 100) + 1;
+	if (chance(r, 2) || (chance(r, x->jitter) && chance(r, 10)))
+		by *= (int64_t)below(r, chance(r, 50) ? 4 : 100) + 1;
 	return by < 1 ? 1 : by;
 }
 
@@ -902,7 +902,7 @@ create(struct session *x, struct rng *r)
 	schema.has_gap = chance(r, 40);
 	x->step_ns = steps[below(r, sizeof steps / sizeof steps[0])];
 	if (schema.has_gap)
-		schema.gap_ns = chance(r, 10) ? 1 + (rnd(r) >> 1) % (INT64_MAX - 1) : x->step_ns + below(r, 10 * x->step_ns);
+		schema.gap_ns = chance(r, 10) ? 1 + (rnd(r) >> 1) % (INT64_MAX - 1) : chance(r, 50) ? x->step_ns * (1 + below(r, 4)) : x->step_ns + below(r, 10 * x->step_ns);
 	for (c = 0; c < schema.columns; c++) {
 		snprintf(schema.column[c].name, sizeof schema.column[c].name, chance(r, 80) ? "c%u" : chance(r, 50) ? "col umn %u" : "m\xc3\xa5ling%u", c);
 		schema.column[c].type = (enum otr_type)(1 + below(r, 5));
