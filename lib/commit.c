@@ -66,14 +66,13 @@ otr__target_close(struct otr__target *t)
 	*t = (struct otr__target){ .own = false };
 }
 
-/* Waits for the lock of t->io. */
-static enum otr_status
-wait_for_lock(struct otr__target *t, const struct otr__patience *patience, struct otr_error *err)
+enum otr_status
+otr__wait_for_lock(struct otr_io *io, const struct otr__patience *patience, struct otr_error *err)
 {
 	int64_t waited = 0, step = 500000;
 
 	for (;;) {
-		int failure = t->io.lock(t->io.self);
+		int failure = io->lock(io->self);
 
 		if (failure == 0)
 			return OTR_OK;
@@ -83,7 +82,7 @@ wait_for_lock(struct otr__target *t, const struct otr__patience *patience, struc
 			return otr__fail(err, OTR_E_BUSY, "10.2-1", "another writer holds the lock");
 		if (step > patience->wait_ns - waited)
 			step = patience->wait_ns - waited;
-		(void)t->io.pause(t->io.self, step);
+		(void)io->pause(io->self, step);
 		if (waited < 1000000000 && waited + step >= 1000000000 && patience->waiting != NULL)
 			patience->waiting(patience->arg);
 		waited += step;
@@ -138,7 +137,7 @@ otr__target_lock(struct otr__target *t, const struct otr__patience *patience, st
 		bool current;
 		int failure;
 
-		status = wait_for_lock(t, patience, err);
+		status = otr__wait_for_lock(&t->io, patience, err);
 		if (status != OTR_OK)
 			return status;
 		failure = t->io.is_current(t->io.self, &current);

@@ -31,6 +31,9 @@ struct otr__patience {
 	void *arg;
 };
 
+/* Takes io's writer lock.  Returns OTR_OK, OTR_E_BUSY, OTR_E_IO. */
+OTR_MUST_CHECK enum otr_status otr__wait_for_lock(struct otr_io *io, const struct otr__patience *patience, struct otr_error *err);
+
 OTR_MUST_CHECK enum otr_status otr__target_open(const char *path, struct otr__target *target, struct otr_error *err);
 void otr__target_close(struct otr__target *target);
 

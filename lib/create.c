@@ -122,7 +122,7 @@ out:
 static enum otr_status
 lock_old(const char *path, int64_t wait_ns, struct otr_io *io, struct otr_error *err)
 {
-	int64_t waited = 0, step = 1000000;
+	struct otr__patience patience = { .wait_ns = wait_ns };
 	struct otr_error second;
 	enum otr_status status;
 
@@ -136,21 +136,12 @@ lock_old(const char *path, int64_t wait_ns, struct otr_io *io, struct otr_error 
 		return status == OTR_E_IO && (second.sys_errno == EISDIR || second.sys_errno == ESPIPE || second.sys_errno == ENXIO) ?
 		    otr__fail(err, OTR_E_EXISTS, "", "exists and is not a regular file") : status;
 	}
-	for (;;) {
-		int failure = io->lock(io->self);
-
-		if (failure == 0)
-			return OTR_OK;
-		if (failure != EAGAIN || waited >= wait_ns) {
-			io->close(io->self);
-			io->self = NULL;
-			if (failure != EAGAIN)
-				return otr__fail_sys(err, failure, "cannot lock");
-			return otr__fail(err, OTR_E_BUSY, "10.2-1", "another writer holds the lock");
-		}
-		(void)io->pause(io->self, step);
-		waited += step;
+	status = otr__wait_for_lock(io, &patience, err);
+	if (status != OTR_OK) {
+		io->close(io->self);
+		io->self = NULL;
 	}
+	return status;
 }
 
 enum otr_status
