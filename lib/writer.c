@@ -38,6 +38,7 @@ struct otr_writer {
 	bool failed;
 	/* a stream */
 	bool streaming;
+	bool settled;                        /* a row was found that changes something: the base is settled, the builder open */
 	struct otr__commit commit;
 	struct otr__builder *builder;
 	struct otr__root base;               /* the tree before this commit, riding rows in it */
@@ -624,12 +625,41 @@ drop_expired(struct otr_writer *w, int64_t horizon_ns, struct indexed *x)
 	x->rows.n -= n;
 }
 
+/*
+ * Drops the rows of w->sorted that change nothing, in the tree or among the riding rows.  *late: how many of the rest are not after the tree's last row;
+ * *in_order, *replaced (may be NULL): as join_riding says.
+ */
+static enum otr_status
+drop_unchanging(struct otr_writer *w, struct otr__commit *k, size_t *late, bool *in_order, uint64_t *replaced, struct otr_error *err)
+{
+	struct otr__target *t = &w->target;
+	enum otr_duplicates policy = k->slot.policies.duplicates;
+	struct otr__root root = k->root;
+	bool order;
+	uint64_t exchanged;
+	enum otr_status status = OTR_OK;
+
+	*late = 0;
+	if (w->sorted.rows.n == 0)
+		return OTR_OK;
+	/* the tree is looked at only if a row may concern it */
+	if (root.rows > 0 && w->sorted.rows.time_ns[0] <= t->state.slot.last_ns) {
+		status = otr__root_times(&t->store, &t->header.schema, t->scratch, &root, err);
+		if (status == OTR_OK) {
+			*late = late_rows(&w->sorted.rows, true, root.last_ns, policy);
+			status = drop_known(w, &root, &w->sorted, late, policy, err);
+		}
+	}
+	if (status == OTR_OK)
+		status = join_riding(w, k, in_order != NULL ? in_order : &order, replaced != NULL ? replaced : &exchanged, err);
+	return status;
+}
+
 static enum otr_status
 commit_buffer(struct otr_writer *w, bool *committed, struct otr_error *err)
 {
 	struct otr__commit *k = &w->commit;
 	struct otr__target *t = &w->target;
-	struct otr__root root;
 	enum otr_duplicates policy = t->state.slot.policies.duplicates;
 	bool in_order;
 	uint64_t replaced;
@@ -646,18 +676,7 @@ commit_buffer(struct otr_writer *w, bool *committed, struct otr_error *err)
 	status = otr__commit_begin(t, k, err);
 	if (status != OTR_OK)
 		return status;
-	/* the tree is looked at only if a row may concern it */
-	root = k->root;
-	n = 0;
-	if (root.rows > 0 && w->sorted.rows.time_ns[0] <= t->state.slot.last_ns) {
-		status = otr__root_times(&t->store, &t->header.schema, t->scratch, &root, err);
-		if (status == OTR_OK) {
-			n = late_rows(&w->sorted.rows, true, root.last_ns, policy);
-			status = drop_known(w, &root, &w->sorted, &n, policy, err);
-		}
-	}
-	if (status == OTR_OK)
-		status = join_riding(w, k, &in_order, &replaced, err);
+	status = drop_unchanging(w, k, &n, &in_order, &replaced, err);
 	rides = w->sorted.rows.n;
 	if (status == OTR_OK && rides > 0) {
 		if (n == 0 && otr__commit_may_ride(k, rides, record_bytes(w, rides)) && (otr__commit_has_room(k, record_bytes(w, rides)) ||
@@ -691,12 +710,23 @@ begin_stream(struct otr_writer *w, struct otr_error *err)
 	w->streaming = true;
 	if (w->options.holding != NULL)
 		w->options.holding(w->options.arg);
-	status = settle_base(w, &w->commit, err);
+	w->settled = false;
+	clear(&w->aside.rows);
+	return status;
+}
+
+/* The first row that changes something is at hand: from here on pages are written. */
+static enum otr_status
+settle_stream(struct otr_writer *w, struct otr_error *err)
+{
+	struct otr__target *t = &w->target;
+	enum otr_status status = settle_base(w, &w->commit, err);
+
 	if (status == OTR_OK)
 		status = otr__builder_create(&w->commit.space, &t->header.schema, t->scratch, &w->commit.root, &w->builder, err);
 	w->any = w->base.rows > 0;
 	w->builder_last = w->base.last_ns;
-	clear(&w->aside.rows);
+	w->settled = status == OTR_OK;
 	return status;
 }
 
@@ -759,8 +789,15 @@ feed_stream(struct otr_writer *w, struct otr_error *err)
 	if (status != OTR_OK)
 		return status;
 	drop_expired(w, w->commit.slot.horizon_ns, x);
-	if (x->rows.n == 0)
-		return OTR_OK;
+	if (!w->settled)
+		status = drop_unchanging(w, &w->commit, &n, NULL, NULL, err);
+	if (status != OTR_OK || x->rows.n == 0)
+		return status;
+	if (!w->settled) {
+		status = settle_stream(w, err);
+		if (status != OTR_OK)
+			return status;
+	}
 	n = late_rows(&x->rows, w->any, w->builder_last, policy);
 	if (n > 0)
 		status = put_aside(w, x, &n, err);
@@ -778,13 +815,15 @@ finish_stream(struct otr_writer *w, bool *committed, struct otr_error *err)
 {
 	struct otr__commit *k = &w->commit;
 	struct otr__merge_counts counts = { .added = 0 };
-	uint64_t appended, before = w->base.rows;
+	uint64_t appended, before;
 	bool rewrite = false;
 	enum otr_status status = feed_stream(w, err);
 
 	*committed = false;
-	if (status == OTR_OK)
-		status = otr__builder_finish(w->builder, &k->root, err);
+	if (status != OTR_OK || !w->settled)
+		return status;                   /* nothing changes, and no byte was written */
+	before = w->base.rows;
+	status = otr__builder_finish(w->builder, &k->root, err);
 	if (status != OTR_OK)
 		return status;
 	appended = k->root.rows - before;

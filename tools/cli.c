@@ -18,17 +18,19 @@
 
 static const char *program_name = "otr";
 
+/*
+ * A closed descriptor 0, 1 or 2 would be given to the next file opened.  What holds its place fails as the closed one does: nobody is to take
+ * output that went nowhere, or input that was not there, for done.
+ */
 void
 cli_start(const char *program)
 {
-	int fd;
+	static const int place[] = { O_WRONLY, O_RDONLY, O_WRONLY };
 
 	program_name = program;
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		(void)close(fd);     /* it only held the place */
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", place[fd]) != fd)
+			_exit(CLI_SYSTEM);           /* nowhere to say it, perhaps */
 }
 
 const char *

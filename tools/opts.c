@@ -221,28 +221,80 @@ opts_refuse_pair(enum opts_id id, const char *why)
 	return cli_usage("--%s: has no effect %s", opts_name(id), why);
 }
 
-static int
-refuse_popt(poptContext context, int code)
-{
-	const char *bad = poptBadOption(context, POPT_BADOPTION_NOALIAS);
-	struct cli_quoted q;
+/* ---- parsing ---- */
 
-	(void)cli_quote(bad != NULL ? bad : "", bad != NULL ? strlen(bad) : 0, &q);
-	switch (code) {
-	case POPT_ERROR_NOARG: return cli_usage("%s: needs a value", q.text);
-	case POPT_ERROR_BADOPT: return cli_usage("unknown option: \"%s\"", q.text);
-	case POPT_ERROR_UNWANTEDARG: return cli_usage("%s: takes no value", q.text);
-	default: return cli_usage("%s: %s", q.text, poptStrerror(code));
-	}
+/*
+ * popt puts the next operand in place of `!#:+` inside an option's argument.  So a mark goes behind the `!` of each such text (one more, where
+ * somebody wrote marks) before popt sees it, and is taken away from what comes out.
+ */
+#define MARK '\001'
+
+/* The length of `!`, marks and `#:+` at p; 0 if they are not there. */
+static size_t
+expansion(const char *p)
+{
+	size_t marks = 0;
+
+	if (p[0] != '!')
+		return 0;
+	while (p[1 + marks] == MARK)
+		marks++;
+	return strncmp(p + 1 + marks, "#:+", 3) == 0 ? marks + 4 : 0;
 }
 
-/* ---- parsing ---- */
+static char *
+marked(const char *text)
+{
+	char *copy = cli_alloc(2 * strlen(text) + 1, 1), *to = copy;
+
+	for (; *text != '\0'; text++) {
+		*to++ = *text;
+		if (expansion(text) > 0)
+			*to++ = MARK;
+	}
+	return copy;
+}
+
+/* In place.  NULL is left alone. */
+static char *
+unmarked(char *text)
+{
+	const char *from = text;
+	char *to = text;
+
+	while (from != NULL && *from != '\0') {
+		size_t skip = expansion(from) > 4;
+
+		*to++ = *from;
+		from += 1 + skip;
+	}
+	if (to != NULL)
+		*to = '\0';
+	return text;
+}
 
 static void
 keep(struct opts_given *g, enum opts_id id, char *value)
 {
 	g->value[id] = cli_resize(g->value[id], g->count[id] + 1, sizeof *g->value[id]);
 	g->value[id][g->count[id]++] = value;
+}
+
+static int
+refuse_popt(poptContext context, int code)
+{
+	const char *found = poptBadOption(context, POPT_BADOPTION_NOALIAS);
+	char *bad = unmarked(cli_copy(found != NULL ? found : "", found != NULL ? strlen(found) : 0));
+	struct cli_quoted q;
+
+	(void)cli_quote(bad, strlen(bad), &q);
+	free(bad);
+	switch (code) {
+	case POPT_ERROR_NOARG: return cli_usage("%s: needs a value", q.text);
+	case POPT_ERROR_BADOPT: return cli_usage("unknown option: \"%s\"", q.text);
+	case POPT_ERROR_UNWANTEDARG: return cli_usage("%s: takes no value", q.text);
+	default: return cli_usage("%s: %s", q.text, poptStrerror(code));
+	}
 }
 
 /* All options.  Returns an exit status. */
@@ -253,7 +305,7 @@ take_options(struct opts_given *g, poptContext context)
 
 	while ((code = poptGetNextOpt(context)) > 0) {
 		enum opts_id id = (enum opts_id)(code - 1);
-		char *value = poptGetOptArg(context);
+		char *value = unmarked(poptGetOptArg(context));
 
 		if (opts_has(g, id) && !row_of(id)->many) {
 			free(value);
@@ -269,9 +321,11 @@ take_operands(struct opts_given *g, poptContext context)
 {
 	const char **args = poptGetArgs(context);
 
-	g->operand = args;
 	while (args != NULL && args[g->operands] != NULL)
 		g->operands++;
+	g->operand = cli_alloc(g->operands + 1, sizeof *g->operand);
+	for (size_t i = 0; i < g->operands; i++)
+		g->operand[i] = unmarked(cli_copy(args[i], strlen(args[i])));
 }
 
 bool
@@ -285,7 +339,10 @@ opts_parse(struct opts_given *g, const struct opts_about *about, int argc, const
 		if (table[i].tools & about->tool)
 			option[n++] = (struct poptOption){ .longName = table[i].name, .shortName = table[i].letter,
 				.argInfo = table[i].argument != NULL ? POPT_ARG_STRING : POPT_ARG_NONE, .val = (int)table[i].id + 1 };
-	g->context = poptGetContext(NULL, argc, argv, option, 0);        /* without a name there are no aliases */
+	g->arg = cli_alloc((size_t)argc + 1, sizeof *g->arg);
+	for (int i = 0; i < argc; i++)
+		g->arg[i] = marked(argv[i]);
+	g->context = poptGetContext(NULL, argc, (const char **)g->arg, option, 0);        /* without a name there are no aliases */
 	if (g->context == NULL) {
 		cli_error(NULL, 0, "out of memory");
 		*status = CLI_SYSTEM;
@@ -316,6 +373,12 @@ opts_release(struct opts_given *g)
 	}
 	(void)poptFreeContext(g->context);
 	free(g->table);
+	for (size_t i = 0; g->arg != NULL && g->arg[i] != NULL; i++)
+		free(g->arg[i]);
+	free(g->arg);
+	for (size_t i = 0; i < g->operands; i++)
+		free(g->operand[i]);
+	free(g->operand);
 	*g = (struct opts_given){ 0 };
 }
 

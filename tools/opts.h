@@ -36,8 +36,9 @@ struct opts_given {
 	const struct opts_about *about;
 	size_t count[OPT_COUNT];
 	char **value[OPT_COUNT];
-	const char **operand;
+	char **operand;
 	size_t operands;
+	char **arg;                    /* the arguments as popt is given them */
 	void *context, *table;         /* popt's, and its options */
 };
 
