@@ -3,7 +3,7 @@
  * year.c - a cron job's life: a row a minute, a process each: `year OTR_APPEND FILE COMMITS [CLOCK.so]`.
  *
  * Starts otr-append COMMITS times with one row on its standard input and prints, for each twentieth of them, how long one took.  With
- * CLOCK.so (bench/clock.c) preloaded, the clock of each process is that of its row.  FILE must have one f64 column "v".
+ * CLOCK.so (clock.c, built by hand) preloaded, the clock of each process is that of its row.  FILE must have one f64 column "v".
  */
 #define _POSIX_C_SOURCE 200809L
 #include <spawn.h>
