@@ -6,7 +6,7 @@
  *
  *      1 lock, on the inode that the name has          otr__target_lock
  *      2 state read under the lock; damage refused      otr__target_lock
- *      3 an unmarked slot of another process: sync      write_slot
+ *      3 an unmarked slot of another process: sync      otr__commit_pages, write_slot
  *      4 pages only where nobody reads them; sync       space.c, write_slot
  *      5 the other slot, 4096 bytes in one call         write_slot
  *      6 sync of the directory after a creation         write_slot
@@ -23,24 +23,28 @@
 
 #include "log.h"
 #include "reach.h"
+#include "recordcheck.h"
 
 /* The record area leaves room for this many freed pages: a spill frees a leaf, the inner pages above it and a log page. */
 #define LIST_MIN 16u
 /* A log page of a single group always fits: its fixed part, chunk headers and padding take less than this. */
 #define LOG_FIXED 1700u
+/*
+ * A spill decodes and encodes the newest log page again, so this bounds what a small commit costs in a file of any age.  With a clock that jitters a page of 8 KiB
+ * holds fewer records than this anyway.
+ */
+#define LOG_RECORDS 4096u
 
 enum otr_status
-otr__target_open(const char *path, struct otr__target *t, struct otr_error *err)
+otr__target_open_io(const struct otr_io *io, const char *path, struct otr__target *t, struct otr_error *err)
 {
-	enum otr_status status;
+	enum otr_status status = OTR_OK;
 
-	*t = (struct otr__target){ .own = false };
-	status = otr__io_open(path, true, &t->io, err);
-	if (status != OTR_OK)
-		return status;
-	t->path = strdup(path);
+	*t = (struct otr__target){ .io = *io };
+	if (path != NULL)
+		t->path = strdup(path);
 	t->scratch = otr__scratch_create();
-	if (t->path == NULL || t->scratch == NULL)
+	if ((path != NULL && t->path == NULL) || t->scratch == NULL)
 		status = otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	if (status == OTR_OK)
 		status = otr__read_header(&t->io, &t->header, &t->notices, err);
@@ -53,6 +57,15 @@ otr__target_open(const char *path, struct otr__target *t, struct otr_error *err)
 	if (status != OTR_OK)
 		otr__target_close(t);
 	return status;
+}
+
+enum otr_status
+otr__target_open(const char *path, struct otr__target *t, struct otr_error *err)
+{
+	struct otr_io io;
+	enum otr_status status = otr__io_open(path, true, &io, err);
+
+	return status == OTR_OK ? otr__target_open_io(&io, path, t, err) : status;
 }
 
 void
@@ -125,6 +138,23 @@ reopen(struct otr__target *t, struct otr_error *err)
 	return OTR_OK;
 }
 
+/* A file that was cut is not grown again over what it lost: nothing could be read of a commit behind a hole. */
+static enum otr_status
+check_length(struct otr__target *t, struct otr_error *err)
+{
+	uint32_t page_bytes = t->header.schema.page_bytes;
+	uint64_t bytes, counted = t->state.slot.page_count * page_bytes;
+	int failure;
+
+	if (t->state.slot.page_count <= otr__first_page(page_bytes))
+		return OTR_OK;
+	failure = t->io.size(t->io.self, &bytes);
+	if (failure != 0)
+		return otr__fail_sys(err, failure, "cannot tell its size");
+	return bytes >= counted ? OTR_OK : otr__fail(err, OTR_E_TRUNCATED, "5.2-2", "truncated: %llu bytes, its %llu pages need %llu; nothing is written",
+	    (unsigned long long)bytes, (unsigned long long)t->state.slot.page_count, (unsigned long long)counted);
+}
+
 enum otr_status
 otr__target_lock(struct otr__target *t, const struct otr__patience *patience, struct otr_error *err)
 {
@@ -154,12 +184,16 @@ otr__target_lock(struct otr__target *t, const struct otr__patience *patience, st
 	t->notices.n = 0;
 	status = otr__read_state(&t->io, &t->header, &t->state, &t->notices, err);
 	if (status == OTR_OK && t->state.slot.version != before) {
-		t->own = false;
+		t->own = t->on_disk = false;
 		otr__store_forget(&t->store);
 	}
+	if (t->state.next_version != t->state.slot.version + 1)
+		t->on_disk = false;
 	if (status == OTR_OK && t->state.damaged)
 		status = otr__fail(err, OTR_E_CORRUPT, "4.2-6", "the newest slot is damaged, so nothing is written; the version before it is %llu "
 		    "(otr-dump --at %llu reads it)", (unsigned long long)t->state.slot.version, (unsigned long long)t->state.slot.version);
+	if (status == OTR_OK)
+		status = check_length(t, err);
 	if (status == OTR_OK && (t->state.slot.features.incompat != 0 || t->header.features.incompat != 0))
 		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.3", "it uses incompat features that this program does not know");
 	if (status == OTR_OK && (t->state.slot.features.ro_compat != 0 || t->header.features.ro_compat != 0))
@@ -287,6 +321,33 @@ otr__commit_release(struct otr__commit *k)
 	otr__rows_release(&k->ride);
 	free(k->page);
 	k->page = NULL;
+}
+
+/* What was found may not be on disk: then it is the slot there that pages must not be taken from (SPEC 10.2-3, 9.1). */
+static enum otr_status
+sync_found(struct otr__target *t, struct otr_error *err)
+{
+	int failure;
+
+	/* a torn slot may have been put back after a failure, and the disk may hold it whole */
+	if (t->on_disk || (t->state.slot.self_synced && t->state.next_version == t->state.slot.version + 1))
+		return OTR_OK;
+	failure = t->io.sync(t->io.self);
+	if (failure != 0) {
+		t->poisoned = true;
+		/* the cache may call it clean now: once more, so that the next writer's sync has it to write.  If this fails too, nothing is left to do */
+		(void)t->io.write(t->io.self, OTR__SLOT_OFFSET(t->state.index), t->state.bytes[t->state.index], OTR__SLOT_BYTES);
+		return otr__fail_sys(err, failure, "cannot sync");
+	}
+	t->on_disk = true;
+	return OTR_OK;
+}
+
+enum otr_status
+otr__commit_pages(struct otr__commit *k, struct otr_error *err)
+{
+	k->wrote_pages = true;
+	return sync_found(k->target, err);
 }
 
 /* ---- record area and spill --------------------------------------------------------------------------------------------- */
@@ -431,7 +492,7 @@ write_log(struct otr__commit *k, struct otr_error *err)
 		before = log.links;
 		if (status == OTR_OK)
 			status = add_group(k, &log, err);
-		if (status == OTR_OK)
+		if (status == OTR_OK && log.records <= LOG_RECORDS)
 			used = otr__log_page_encode(k->page, schema->page_bytes, schema, &log, t->scratch, &nomem);
 		if (status == OTR_OK && used > 0)
 			status = otr__space_give_up(&k->space, &newest, err);
@@ -468,10 +529,11 @@ otr__commit_spill(struct otr__commit *k, bool all, int64_t first_ns, struct otr_
 	struct otr__rows rest;
 	enum otr_status status;
 
-	k->wrote_pages = true;
 	if (stay > 0)
 		k->plain = false;                /* its last versions are in no tree yet, so the log has to hold their rows */
-	status = write_log(k, err);
+	status = otr__commit_pages(k, err);
+	if (status == OTR_OK)
+		status = write_log(k, err);
 	if (status != OTR_OK)
 		return status;
 	if (!otr__rows_init(&rest, schema->columns, stay + 16))
@@ -506,12 +568,21 @@ otr__commit_spill(struct otr__commit *k, bool all, int64_t first_ns, struct otr_
 
 /* ---- the slot ---------------------------------------------------------------------------------------------------------- */
 
-/* The slot could not be written, or may not be on disk: the bytes before are put back, so that nobody trusts it (SPEC 10.2-7). */
+/*
+ * The slot could not be written, or may not be on disk: the bytes before are put back, so that nobody trusts it (SPEC 10.2-7).  Two stamps become
+ * those of the version after, so that the slot counts as torn and both numbers as used up: nothing that the disk may hold of this write, of that one and of the next has equal stamps.
+ */
 static enum otr_status
 slot_failed(struct otr__target *t, unsigned index, uint64_t version, int failure, struct otr_error *err)
 {
+	uint8_t bytes[OTR__SLOT_BYTES];
+	unsigned i;
+
+	memcpy(bytes, t->state.bytes[index], sizeof bytes);
+	for (i = OTR__SECTORS - 2; i < OTR__SECTORS; i++)
+		otr__put64(bytes + (i + 1) * (OTR__SLOT_BYTES / OTR__SECTORS) - 8, version + 2);
 	/* no check: there is nothing left to do if this fails too, and the answer is "unknown" in any case */
-	(void)t->io.write(t->io.self, OTR__SLOT_OFFSET(index), t->state.bytes[index], OTR__SLOT_BYTES);
+	(void)t->io.write(t->io.self, OTR__SLOT_OFFSET(index), bytes, sizeof bytes);
 	t->poisoned = true;
 	return otr__fail_sys(err, failure, "state of version %llu unknown; run otr-verify", (unsigned long long)version);
 }
@@ -524,8 +595,11 @@ write_slot(struct otr__commit *k, bool after_creation, struct otr_error *err)
 	unsigned index = 1 - t->state.index;
 	bool synced = false;
 	int failure = 0;
+	enum otr_status status = sync_found(t, err);
 
-	if (k->wrote_pages || (!t->own && !t->state.slot.self_synced)) {
+	if (status != OTR_OK)
+		return status;
+	if (k->wrote_pages) {
 		failure = t->io.sync(t->io.self);
 		if (failure != 0) {
 			t->poisoned = true;
@@ -560,7 +634,7 @@ write_slot(struct otr__commit *k, bool after_creation, struct otr_error *err)
 	t->state.index = index;
 	t->state.next_version = k->slot.version + 1;
 	t->state.has_other = true;
-	t->own = true;
+	t->own = t->on_disk = true;
 	return OTR_OK;
 }
 

@@ -21,6 +21,7 @@ struct otr__target {
 	struct otr__scratch *scratch;
 	struct otr__notices notices;
 	bool own;                            /* the newest commit is this handle's, and durable */
+	bool on_disk;                        /* the newest commit is known to be durable, whoever made it */
 	bool poisoned;                       /* a write or sync failed: nothing more is written */
 };
 
@@ -35,6 +36,8 @@ struct otr__patience {
 OTR_MUST_CHECK enum otr_status otr__wait_for_lock(struct otr_io *io, const struct otr__patience *patience, struct otr_error *err);
 
 OTR_MUST_CHECK enum otr_status otr__target_open(const char *path, struct otr__target *target, struct otr_error *err);
+/* The same on a backend, which it takes, also when it fails.  path NULL: a backend whose otr_io.is_current is always true. */
+OTR_MUST_CHECK enum otr_status otr__target_open_io(const struct otr_io *io, const char *path, struct otr__target *target, struct otr_error *err);
 void otr__target_close(struct otr__target *target);
 
 /*
@@ -63,6 +66,9 @@ struct otr__commit {
 /* Starts from the state.  On failure nothing is left to release. */
 OTR_MUST_CHECK enum otr_status otr__commit_begin(struct otr__target *target, struct otr__commit *commit, struct otr_error *err);
 void otr__commit_release(struct otr__commit *commit);
+
+/* Comes before the first page that the commit writes: what was found is on disk then (SPEC 10.2-3). */
+OTR_MUST_CHECK enum otr_status otr__commit_pages(struct otr__commit *commit, struct otr_error *err);
 
 /* Bytes of a record that would still ride with n rows (0: a record without rows): whether it is small enough to ride at all, and whether the area has room now. */
 bool otr__commit_may_ride(const struct otr__commit *commit, size_t rows, size_t record_bytes);

@@ -471,8 +471,8 @@ open_file(struct otr *file, bool at, uint64_t version, struct otr_error *err)
 	return status;
 }
 
-static enum otr_status
-open_io(struct otr_io io, bool at, uint64_t version, struct otr **out, struct otr_error *err)
+enum otr_status
+otr__open_io(struct otr_io io, bool at, uint64_t version, struct otr **out, struct otr_error *err)
 {
 	struct otr *file = calloc(1, sizeof *file);
 	enum otr_status status;
@@ -497,7 +497,7 @@ otr_open(const char *path, struct otr **file, struct otr_error *err)
 	struct otr_io io;
 	enum otr_status status = otr__io_open(path, false, &io, err);
 
-	return status == OTR_OK ? open_io(io, false, 0, file, err) : status;
+	return status == OTR_OK ? otr__open_io(io, false, 0, file, err) : status;
 }
 
 enum otr_status
@@ -506,7 +506,7 @@ otr_open_fd(int fd, struct otr **file, struct otr_error *err)
 	struct otr_io io;
 	enum otr_status status = otr__io_open_fd(fd, &io, err);
 
-	return status == OTR_OK ? open_io(io, false, 0, file, err) : status;
+	return status == OTR_OK ? otr__open_io(io, false, 0, file, err) : status;
 }
 
 enum otr_status
@@ -515,7 +515,7 @@ otr_open_at(const char *path, uint64_t version, struct otr **file, struct otr_er
 	struct otr_io io;
 	enum otr_status status = otr__io_open(path, false, &io, err);
 
-	return status == OTR_OK ? open_io(io, true, version, file, err) : status;
+	return status == OTR_OK ? otr__open_io(io, true, version, file, err) : status;
 }
 
 void

@@ -43,6 +43,9 @@ struct otr {
 	char *commit_text;                      /* author and message that otr_commit_get lends */
 };
 
+/* otr_open (at: otr_open_at) on a backend, which it takes, also when it fails. */
+OTR_MUST_CHECK enum otr_status otr__open_io(struct otr_io io, bool at, uint64_t version, struct otr **file, struct otr_error *err);
+
 /* Takes another reference / gives it back (freed with the last one). */
 struct otr__snapshot *otr__snapshot_hold(struct otr__snapshot *snapshot);
 void otr__snapshot_drop(struct otr__snapshot *snapshot);

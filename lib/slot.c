@@ -94,6 +94,25 @@ stamps_are(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t stamp)
 	return true;
 }
 
+/* 4.2-2: whether stamps of a later version stand among those of this one, which a single flipped bit does not explain. */
+static bool
+written_over(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t stamp)
+{
+	unsigned wrong = 0, later = 0, i;
+	bool bit = false;
+
+	for (i = 0; i < OTR__SECTORS; i++) {
+		uint64_t s = stamp_of(bytes, i), x = s ^ stamp;
+
+		wrong += x != 0;
+		if (s > stamp && s - stamp < TORN_REACH) {
+			later++;
+			bit = (x & (x - 1)) == 0;
+		}
+	}
+	return later > 0 && !(wrong == 1 && bit);
+}
+
 static bool
 crc_is_right(const uint8_t bytes[OTR__SLOT_BYTES])
 {
@@ -492,6 +511,10 @@ otr__slot_decode(const uint8_t bytes[OTR__SLOT_BYTES], const struct otr__header 
 		set_stamps(mended, stamp);
 		if (!crc_is_right(mended)) {
 			(void)otr__fail(err, OTR_E_CORRUPT, "4.2", "slot: its crc is wrong");
+			return OTR__SLOT_BAD;
+		}
+		if (written_over(bytes, stamp)) {
+			(void)otr__fail(err, OTR_E_CORRUPT, "4.2-2", "slot: a later write was cut over it");
 			return OTR__SLOT_BAD;
 		}
 		flipped = true;                /* 4.2-2 */

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "meta.h"
 #include "ride.h"
+#include "verify.h"
 
 #define FINDINGS_MAX 1000
 #define RESTARTS_MAX 20
@@ -1297,18 +1298,25 @@ attempt(struct verifier *v, struct otr_error *err)
 enum otr_status
 otr_verify(const char *path, void (*found)(void *arg, const struct otr_finding *finding), void *arg, uint64_t *faults, struct otr_error *err)
 {
+	struct otr_io io;
+	enum otr_status status = otr__io_open(path, false, &io, err);
+
+	return status == OTR_OK ? otr__verify_io(io, found, arg, faults, err) : status;
+}
+
+enum otr_status
+otr__verify_io(struct otr_io io, void (*found)(void *arg, const struct otr_finding *finding), void *arg, uint64_t *faults, struct otr_error *err)
+{
 	struct verifier *v = calloc(1, sizeof *v);
 	enum otr_status status;
 	size_t i;
 	int tries;
 
-	if (v == NULL)
+	if (v == NULL) {
+		io.close(io.self);
 		return no_memory(err);
-	status = otr__io_open(path, false, &v->io, err);
-	if (status != OTR_OK) {
-		free(v);
-		return status;
 	}
+	v->io = io;
 	for (tries = 0; ; tries++) {
 		v->n = v->faults = 0;
 		v->moved = false;

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commit.h"
 #include "text.h"
+#include "writer.h"
 
 #define BUFFER_BYTES (8u << 20)          /* rows gathered without the lock; stated in otr.h */
 #define SORT_BYTES ((size_t)256 << 20)
@@ -497,9 +497,10 @@ settle_base(struct otr_writer *w, struct otr__commit *k, struct otr_error *err)
 
 	if (rides > 0 || !otr__commit_has_room(k, record_bytes(w, 0)))
 		status = otr__commit_spill(k, true, INT64_MAX, err);
+	if (status == OTR_OK)
+		status = otr__commit_pages(k, err);
 	if (status != OTR_OK)
 		return status;
-	k->wrote_pages = true;
 	k->root.first_ns = k->slot.first_ns;
 	k->root.last_ns = k->slot.last_ns;
 	w->base = k->root;
@@ -851,8 +852,9 @@ finish_stream(struct otr_writer *w, bool *committed, struct otr_error *err)
 
 /* ---- the public calls --------------------------------------------------------------------------------------------------- */
 
-enum otr_status
-otr_writer_open(const char *path, const struct otr_writer_options *options, struct otr_writer **writer, struct otr_error *err)
+/* Opens path, or io if path is NULL. */
+static enum otr_status
+open_writer(const char *path, const struct otr_io *io, const struct otr_writer_options *options, struct otr_writer **writer, struct otr_error *err)
 {
 	struct otr_writer *w = calloc(1, sizeof *w);
 	uint32_t columns;
@@ -870,7 +872,7 @@ otr_writer_open(const char *path, const struct otr_writer_options *options, stru
 	    (options->message != NULL && strlen(options->message) > OTR_MAX_MESSAGE)) {
 		status = otr__fail(err, OTR_E_ARG, "2.5", "message: at most %d bytes of UTF-8 without control characters but newline and tab", OTR_MAX_MESSAGE);
 	} else {
-		status = otr__target_open(path, &w->target, err);
+		status = path == NULL ? otr__target_open_io(io, NULL, &w->target, err) : otr__target_open(path, &w->target, err);
 	}
 	if (status != OTR_OK) {
 		free(w);
@@ -887,6 +889,18 @@ otr_writer_open(const char *path, const struct otr_writer_options *options, stru
 	}
 	*writer = w;
 	return OTR_OK;
+}
+
+enum otr_status
+otr_writer_open(const char *path, const struct otr_writer_options *options, struct otr_writer **writer, struct otr_error *err)
+{
+	return open_writer(path, NULL, options, writer, err);
+}
+
+enum otr_status
+otr__writer_open_io(const struct otr_io *io, const struct otr_writer_options *options, struct otr_writer **writer, struct otr_error *err)
+{
+	return open_writer(NULL, io, options, writer, err);
 }
 
 const struct otr_schema *

@@ -692,7 +692,10 @@ class SlotView:
             return
         if not right and version < 1 << 63:
             whole = b''.join(raw[512 * i:512 * i + 504] + struct.pack('<Q', version + 1) for i in range(8))
-            if u32(whole, 0) == crc32(whole[4:]):
+            wrong = [s for s in self.stamps if s != version + 1]
+            over = any(1 <= s - version - 1 <= 65536 for s in wrong) and \
+                not (len(wrong) == 1 and bin(wrong[0] ^ (version + 1)).count('1') == 1)
+            if u32(whole, 0) == crc32(whole[4:]) and not over:
                 raw, right, self.flipped = whole, True, True
                 self.raw, stamps_ok = whole, True
         if not right:

@@ -2,6 +2,9 @@
 # tools.bash - what the .bats files of the tools share: a directory of its own for each case, stdout and stderr apart.
 
 setup() {
+	PATH=${OTR_BIN:-$(cd "$BATS_TEST_DIRNAME/../build/release" && pwd)}:$PATH
+	OTR_ROOT=${OTR_ROOT:-$(cd "$BATS_TEST_DIRNAME/.." && pwd)}
+	export PATH OTR_ROOT
 	cd "$BATS_TEST_TMPDIR" || return
 	umask 022
 }
@@ -11,6 +14,7 @@ teardown() {
 	for pid in $(jobs -p); do
 		kill -9 "$pid" 2>/dev/null || :
 	done
+	umount disk 2>/dev/null || :
 }
 
 # expect STATUS COMMAND...: runs it; what it printed is in the files out and err.
@@ -136,16 +140,17 @@ made() {
 
 # plain FILE: no control characters but newlines, and valid UTF-8.
 plain() {
-	python3 -c 'import sys
-text = open(sys.argv[1], "rb").read().decode("utf-8")
-sys.exit(repr(text) if any(ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160 for c in text) else 0)' "$1"
+	! LC_ALL=C grep -qP '[\x00-\x09\x0b-\x1f\x7f]' "$1" && iconv -f UTF-8 -t UTF-32LE "$1" >/dev/null
 }
 
 # limited BYTES COMMAND...: no file may grow beyond; like a full disk.
 limited() {
-	local bytes=$1
+	local bytes=$1 text got=0
 	shift
-	(trap '' XFSZ; exec prlimit --fsize="$bytes" "$@")
+	# through a pipe: the limit holds for a file that stderr is, too
+	text=$({ trap '' XFSZ; exec prlimit --fsize="$bytes" "$@" >/dev/null; } 2>&1) || got=$?
+	[ -z "$text" ] || printf '%s\n' "$text" >&2
+	return "$got"
 }
 
 # hold FILE, release: the writer lock of FILE is taken by another process, and given back.

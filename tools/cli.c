@@ -25,7 +25,7 @@ static const char *program_name = "otr";
 void
 cli_start(const char *program)
 {
-	static const int place[] = { O_WRONLY, O_RDONLY, O_WRONLY };
+	static const int place[] = { O_WRONLY, O_RDONLY, O_RDONLY };
 
 	program_name = program;
 	for (int fd = 0; fd <= 2; fd++)

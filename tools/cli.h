@@ -20,7 +20,7 @@
 /* Exit statuses, cli.md 1.3.  Of several the highest wins. */
 enum cli_exit { CLI_OK = 0, CLI_NO = 1, CLI_USAGE = 2, CLI_INPUT = 3, CLI_FILE = 4, CLI_SYSTEM = 5, CLI_AGAIN = 6 };
 
-/* Names the program and opens fds 0 to 2 on /dev/null where they are closed, so that no later file gets their numbers. */
+/* Names the program, and gives fds 0 to 2, where they are closed, a place holder on which reads of 0, writes to 1 and 2 fail. */
 void cli_start(const char *program);
 const char *cli_program(void);
 

@@ -176,7 +176,9 @@ take_time(const struct opts_given *g, struct opts *o)
 		return opts_refuse(unit, OPT_TIME_UNIT, "not a unit", "s, ms, us, ns");
 	if (column == NULL)
 		return CLI_OK;
-	if (column[0] != '\0' && strspn(column, "0123456789") == strlen(column)) {
+	if (column[0] == '\0')
+		return opts_refuse(column, OPT_TIME_COLUMN, "an empty name", "a name, or a position from 1");
+	if (strspn(column, "0123456789") == strlen(column)) {
 		if (!numtext_read_count(column, strlen(column), &position) || position == 0 || position > 1000000)
 			return opts_refuse(column, OPT_TIME_COLUMN, "out of range", "the first field is 1");
 		o->rules.time_position = (size_t)position - 1;
