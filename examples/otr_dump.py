@@ -119,9 +119,9 @@ def read_slot(at):                                      # 4.1, 4.2: (version, bo
     raw = data[at:at + 4096]
     stamps, version = [get('Q', raw, 504 + 512 * i)[0] for i in range(8)], get('Q', raw, 24)[0]
     good = b''.join(raw[i:i + 504] + struct.pack('<Q', (version + 1) % 2**64) for i in range(0, 4096, 512))
-    if get('I', good)[0] == zlib.crc32(good[4:]) and good[8:24] == file_id:     # 4.2-2: a flipped stamp, too
-        return version, b''.join(good[i:i + 504] for i in range(0, 4096, 512)), stamps
-    return -1, None, stamps
+    flip = [bin(s ^ version + 1).count('1') for s in stamps if s != version + 1] == [1]     # 4.2-2
+    sound = get('I', good)[0] == zlib.crc32(good[4:]) and (flip or not any(0 < s - version - 1 <= 65536 for s in stamps))
+    return (version, b''.join(good[i:i + 504] for i in range(0, 4096, 512)), stamps) if sound and good[8:24] == file_id else (-1, None, stamps)
 
 def riding(body):                                       # 4.3, 4.4, 4.6: the rows that ride in the slot
     freed, _, area, carried = get('HHHB', body, 256)
