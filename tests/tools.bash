@@ -126,15 +126,15 @@ everywhere() {
 	done
 }
 
-# plain: whether the tools are built without sanitizers, which bear neither strace nor a limit of the address space.
-plain() {
+# unsanitized: whether the tools are built without sanitizers, which bear neither strace nor a limit of the address space.
+unsanitized() {
 	case ${OTR_BIN-} in *address*) return 1 ;; esac
 }
 
 # needs COMMAND: or the case is skipped.
 needs() {
 	command -v "$1" >/dev/null || skip "no $1"
-	case $1 in strace | prlimit) plain || skip "no $1 beside a sanitizer" ;; esac
+	case $1 in strace | prlimit) unsanitized || skip "no $1 beside a sanitizer" ;; esac
 }
 
 # made COMMAND...: the paths that it opens for writing, makes, links, renames or removes, one a line.
