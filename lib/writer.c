@@ -161,6 +161,21 @@ pick(struct indexed *dst, const struct indexed *src, const struct key *key, size
 	return true;
 }
 
+/* x becomes its rows named by key[0..n), in that order. */
+static enum otr_status
+keep_only(struct indexed *x, const struct key *key, size_t n, struct otr_error *err)
+{
+	struct indexed left = { .capacity = 0 };
+
+	if (!indexed_init(&left, x->rows.columns, n + 1) || !pick(&left, x, key, n)) {
+		indexed_release(&left);
+		return no_memory(err);
+	}
+	indexed_release(x);
+	*x = left;
+	return OTR_OK;
+}
+
 static enum otr_status
 duplicate(uint64_t index, int64_t time_ns, struct otr_error *err)
 {
@@ -290,19 +305,13 @@ drop_known(struct otr_writer *w, const struct otr__root *root, struct indexed *x
 			key[kept++] = (struct key){ .time_ns = t, .at = i };
 	}
 	if (status == OTR_OK && kept < *n) {
-		struct indexed left = { .capacity = 0 };
 		size_t k = kept;
 
 		for (i = *n; i < total; i++)
 			key[k++] = (struct key){ .time_ns = x->rows.time_ns[i], .at = i };
-		if (!indexed_init(&left, schema->columns, k + 1) || !pick(&left, x, key, k)) {
-			indexed_release(&left);
-			status = no_memory(err);
-		} else {
-			indexed_release(x);
-			*x = left;
+		status = keep_only(x, key, k, err);
+		if (status == OTR_OK)
 			*n = kept;
-		}
 	}
 	free(key);
 	return status;
@@ -440,17 +449,8 @@ join_riding(struct otr_writer *w, struct otr__commit *k, bool *in_order, uint64_
 		}
 		key[kept++] = (struct key){ .time_ns = x->rows.time_ns[i], .at = i };
 	}
-	if (status == OTR_OK && kept < x->rows.n) {
-		struct indexed left = { .capacity = 0 };
-
-		if (!indexed_init(&left, k->ride.columns, kept + 1) || !pick(&left, x, key, kept)) {
-			indexed_release(&left);
-			status = no_memory(err);
-		} else {
-			indexed_release(x);
-			*x = left;
-		}
-	}
+	if (status == OTR_OK && kept < x->rows.n)
+		status = keep_only(x, key, kept, err);
 	otr__rows_release(&joined);
 	free(key);
 	return status;

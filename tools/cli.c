@@ -318,3 +318,15 @@ cli_die_of(int signal_number)
 	(void)raise(signal_number);
 	_exit(128 + signal_number);          /* not reached */
 }
+
+void
+cli_catch_signals(void (*handler)(int))
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction old, action = { .sa_handler = handler };
+
+	(void)sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)       /* nohup stays nohup */
+			(void)sigaction(numbers[i], &action, NULL);
+}

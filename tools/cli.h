@@ -67,6 +67,8 @@ char *cli_copy(const char *text, size_t len);
 
 /* True if fd is a terminal. */
 bool cli_is_terminal(int fd);
+/* Has handler called at INT, TERM and HUP, but for those that are ignored. */
+void cli_catch_signals(void (*handler)(int));
 
 /* Restores a signal's default action and dies of it. */
 _Noreturn void cli_die_of(int signal_number);

@@ -81,18 +81,6 @@ on_signal(int number)
 	(void)signal(SIGHUP, SIG_DFL);
 }
 
-static void
-catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction old, action = { .sa_handler = on_signal };
-
-	(void)sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)       /* nohup stays nohup */
-			(void)sigaction(numbers[i], &action, NULL);
-}
-
 static int64_t
 monotonic(void)
 {
@@ -572,7 +560,7 @@ append(struct opts *o)
 		status = open_writer(o, &r);
 	if (status != CLI_OK)
 		goto out;
-	catch_signals();
+	cli_catch_signals(on_signal);
 	for (size_t i = 0; i < o->inputs && status == CLI_OK && caught == 0; i++)
 		status = read_input(&r, &o->input[i]);
 	if (caught != 0)

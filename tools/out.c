@@ -35,18 +35,6 @@ on_signal(int number)
 	(void)raise(number);
 }
 
-static void
-catch_signals(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction old, action = { .sa_handler = on_signal };
-
-	(void)sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)       /* nohup stays nohup */
-			(void)sigaction(numbers[i], &action, NULL);
-}
-
 static const char *
 object_of(const struct out *o)
 {
@@ -86,7 +74,7 @@ open_temporary(struct out *o)
 	o->temporary = name;
 	doomed = name;
 	(void)atexit(remove_doomed);         /* without it only an exit for lack of memory leaves the file */
-	catch_signals();
+	cli_catch_signals(on_signal);
 	return fd;
 }
 
