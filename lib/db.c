@@ -214,6 +214,28 @@ log_of(struct otr *file)
 	return (struct otr__log){ .store = &file->store, .slot = &file->state.slot, .schema = &file->header.schema, .scratch = file->scratch };
 }
 
+/* Riding rows that expired: then the whole tree did, and only the rest of them is left (SPEC 8.5). */
+static enum otr_status
+drop_expired_riding(struct otr *file, struct otr__snapshot *s, struct otr_error *err)
+{
+	size_t gone = otr__lower_bound(s->ride.time_ns, s->ride.n, s->horizon_ns);
+	struct otr__rows left;
+
+	if (gone == 0)
+		return OTR_OK;
+	if (!otr__rows_init(&left, file->header.schema.columns, s->ride.n - gone + 1))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	otr__rows_append(&left, &s->ride, gone, s->ride.n);
+	left.decoded = s->ride.decoded;
+	otr__rows_release(&s->ride);
+	s->ride = left;
+	s->base_row += s->tree.rows + gone;
+	s->tree.root = (struct otr__ref){ .page = 0 };
+	s->tree.root_rows = s->tree.rows = 0;
+	s->tree.level = 0;
+	return OTR_OK;
+}
+
 /* The newest version: all that the slot says is taken from it, so that an open reads the root page and no leaf. */
 static enum otr_status
 newest_snapshot(struct otr *file, struct otr__snapshot *s, struct otr_error *err)
@@ -242,7 +264,8 @@ newest_snapshot(struct otr *file, struct otr__snapshot *s, struct otr_error *err
 	if (slot->rows_ever - slot->base_row != slot->tree_rows + s->ride.n)
 		return otr__fail(err, OTR_E_CORRUPT, "4.1", "rows end at %llu, where tree and riding rows end at %llu", (unsigned long long)slot->rows_ever,
 		    (unsigned long long)(slot->base_row + slot->tree_rows + s->ride.n));
-	return otr__tree_open(&s->tree, &file->store, &file->header.schema, file->scratch, &slot->root, slot->tree_rows, slot->tree_rows, err);
+	status = otr__tree_open(&s->tree, &file->store, &file->header.schema, file->scratch, &slot->root, slot->tree_rows, slot->tree_rows, err);
+	return status == OTR_OK ? drop_expired_riding(file, s, err) : status;
 }
 
 static enum otr_status
@@ -265,6 +288,8 @@ older_snapshot(struct otr *file, uint64_t number, struct otr__snapshot *s, struc
 		    v->tree_end - v->from.base_row, err);
 	}
 	free(v);
+	if (status == OTR_OK)
+		status = drop_expired_riding(file, s, err);
 	return status == OTR_OK ? measure(file, s, err) : status;
 }
 

@@ -396,3 +396,67 @@ otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct o
 		return not_found(log, *number, err);
 	return OTR_OK;
 }
+
+enum otr_status
+otr__log_from(struct otr__log *log, uint64_t number, uint64_t *found, struct otr_error *err)
+{
+	struct otr__record record[OTR__RECORDS_MAX];
+	struct otr__log_page page;
+	uint32_t records, i;
+	enum otr_status status = otr__slot_records(log->slot, log->schema, NULL, record, &records, err);
+
+	if (status != OTR_OK)
+		return status;
+	if (log->slot->log.page == 0 || number >= record[0].version) {
+		for (i = 0; i + 1 < records && record[i].version < number; i++)
+			;
+		*found = record[i].version;
+		return OTR_OK;
+	}
+	otr__log_page_init(&page);
+	status = page_of_version(log, number, &page, err);
+	if (status == OTR_OK) {
+		for (i = 0; i + 1 < page.records && page.record[i].version < number; i++)
+			;
+		*found = page.record[i].version;
+	}
+	otr__log_page_release(&page);
+	return status;
+}
+
+enum otr_status
+otr__log_first_of_last(struct otr__log *log, uint64_t pages, uint64_t *first, struct otr_error *err)
+{
+	struct otr__ref ref = log->slot->log;
+	uint64_t index = 0, wanted = 0;
+	bool known = false;
+
+	*first = 0;
+	if (ref.page == 0)
+		return OTR_OK;
+	for (;;) {
+		struct otr__log_links links;
+		const uint8_t *page;
+		enum otr_status status = read_links(log, &ref, index, known, &page, &links, err);
+
+		if (status != OTR_OK)
+			return status;
+		if (!known) {
+			if (links.index < pages)
+				return OTR_OK;
+			wanted = links.index - pages + 1;
+			known = true;
+		}
+		if (links.index == wanted || links.first_version <= log->slot->oldest_version) {
+			*first = links.first_version;
+			return OTR_OK;
+		}
+		if (links.skip_index >= wanted) {
+			ref = links.skip;
+			index = links.skip_index;
+		} else {
+			ref = links.prev;
+			index = links.index - 1;
+		}
+	}
+}
