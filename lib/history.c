@@ -135,7 +135,7 @@ note_pages(struct otr_log *l, struct otr_error *err)
 				l->todo = todo;
 				l->todo_capacity = capacity;
 			}
-			l->todo[l->todo_count++] = p;
+			l->todo[l->todo_count++] = (struct place){ p.ref, links.index };
 		}
 		p = older(l, &links);
 		known = true;
