@@ -27,7 +27,7 @@ struct opts {
 	struct reader_range range;
 	struct reader_output output;
 	struct opts_list columns;
-	bool limited, rows, quiet, explain;
+	bool limited, rows, quiet, explain, verbose;
 	uint64_t limit;
 };
 
@@ -78,7 +78,7 @@ take_options(const struct opts_given *g, struct opts *o)
 	int status;
 
 	*o = (struct opts){ .limited = opts_has(g, OPT_LIMIT), .rows = opts_has(g, OPT_ROWS), .quiet = opts_has(g, OPT_QUIET),
-		.explain = opts_has(g, OPT_EXPLAIN) };
+		.explain = opts_has(g, OPT_EXPLAIN), .verbose = opts_has(g, OPT_VERBOSE) && !opts_has(g, OPT_QUIET) };
 	if ((status = reader_clock(g, &o->clock)) != CLI_OK || (status = take_operands(g, o)) != CLI_OK ||
 	    (status = reader_range(g, &o->clock, &o->range)) != CLI_OK || (status = reader_output(g, EMIT_WITH_JSON, &o->output)) != CLI_OK ||
 	    (status = refuse_useless(g)) != CLI_OK || (status = opts_list(g, OPT_COLUMNS, &o->columns)) != CLI_OK)
@@ -276,6 +276,9 @@ compare(const struct opts *o)
 		goto out;
 	write_header(o, &s, &e);
 	status = write_differences(o, &s, &e);
+	if (o->verbose && status == CLI_OK)
+		cli_note(NULL, "%llu %s of version %llu and version %llu", (unsigned long long)e.rows, o->rows ? "rows that differ," : "ranges that differ,",
+		    (unsigned long long)s.info[0].version, (unsigned long long)s.info[1].version);
 	for (int i = 0; o->explain && i < (o->two_files ? 2 : 1); i++)
 		reader_explain(o->path[i], s.file[i]);
 	if (status == CLI_OK && s.differ)
