@@ -21,7 +21,7 @@ differs(const char *what, long at)
 		printf("# %s at %ld\n", what, at);
 }
 
-static void
+static _Noreturn void
 stop(const char *what)
 {
 	printf("Bail out! %s\n", what);
