@@ -208,8 +208,8 @@ measure(struct otr *file, struct otr__snapshot *s, struct otr_error *err)
 	return OTR_OK;
 }
 
-static struct otr__log
-log_of(struct otr *file)
+struct otr__log
+otr__db_log(struct otr *file)
 {
 	return (struct otr__log){ .store = &file->store, .slot = &file->state.slot, .schema = &file->header.schema, .scratch = file->scratch };
 }
@@ -271,7 +271,7 @@ newest_snapshot(struct otr *file, struct otr__snapshot *s, struct otr_error *err
 static enum otr_status
 older_snapshot(struct otr *file, uint64_t number, struct otr__snapshot *s, struct otr_error *err)
 {
-	struct otr__log log = log_of(file);
+	struct otr__log log = otr__db_log(file);
 	struct otr__version *v = malloc(sizeof *v);
 	enum otr_status status;
 
@@ -335,9 +335,8 @@ select_snapshot(struct otr *file, struct otr__snapshot *snapshot)
 	forget_meta(file);
 }
 
-/* Reads the slots again into file->state.  *moved: whether the newest version is another. */
-static enum otr_status
-reread(struct otr *file, bool *moved, struct otr_error *err)
+enum otr_status
+otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
 {
 	struct otr__state *state = malloc(sizeof *state);
 	enum otr_status status;
@@ -370,7 +369,7 @@ otr__db_recover(struct otr *file, struct otr__snapshot **snapshot, enum otr_stat
 	for (attempt = 0; attempt < 100; attempt++) {
 		enum otr_status status;
 
-		if (reread(file, &moved, &second) != OTR_OK)
+		if (otr__db_reread(file, &moved, &second) != OTR_OK)
 			return failure;
 		/* another cursor of this handle may have seen the newer state first */
 		if (attempt == 0) {
@@ -447,7 +446,7 @@ open_newest(struct otr *file, struct otr_error *err)
 		status = otr__db_snapshot(file, file->state.slot.version, &file->snapshot, &first);
 		if (status != OTR_E_CORRUPT && status != OTR_E_TRUNCATED)
 			break;
-		if (reread(file, &moved, &second) != OTR_OK)
+		if (otr__db_reread(file, &moved, &second) != OTR_OK)
 			break;
 	}
 	if (status == OTR_E_CORRUPT || status == OTR_E_TRUNCATED) {
@@ -561,24 +560,33 @@ otr_notice(const struct otr *file, size_t i, bool *fallback)
 }
 
 enum otr_status
-otr_select_version(struct otr *file, uint64_t version, struct otr_error *err)
+otr__db_find(struct otr *file, uint64_t version, struct otr__snapshot **snapshot, struct otr_error *err)
 {
-	struct otr__snapshot *snapshot;
 	enum otr_status status;
 	bool moved = true;
 	int attempt;
 
-	if (version == file->snapshot->version)
-		return OTR_OK;
 	for (attempt = 0; ; attempt++) {
 		struct otr_error second;
 
-		status = otr__db_snapshot(file, version, &snapshot, err);
+		status = otr__db_snapshot(file, version, snapshot, err);
 		if ((status != OTR_E_CORRUPT && status != OTR_E_TRUNCATED) || attempt == 20 || !moved)
 			break;
-		if (reread(file, &moved, &second) != OTR_OK)
+		if (otr__db_reread(file, &moved, &second) != OTR_OK)
 			break;
 	}
+	return status;
+}
+
+enum otr_status
+otr_select_version(struct otr *file, uint64_t version, struct otr_error *err)
+{
+	struct otr__snapshot *snapshot;
+	enum otr_status status;
+
+	if (version == file->snapshot->version)
+		return OTR_OK;
+	status = otr__db_find(file, version, &snapshot, err);
 	if (status == OTR_OK)
 		select_snapshot(file, snapshot);
 	return status;
@@ -587,7 +595,7 @@ otr_select_version(struct otr *file, uint64_t version, struct otr_error *err)
 enum otr_status
 otr_select_time(struct otr *file, int64_t time_ns, struct otr_error *err)
 {
-	struct otr__log log = log_of(file);
+	struct otr__log log = otr__db_log(file);
 	uint64_t version;
 	enum otr_status status;
 	bool moved = true;
@@ -599,7 +607,7 @@ otr_select_time(struct otr *file, int64_t time_ns, struct otr_error *err)
 		status = otr__log_as_of(&log, time_ns, &version, err);
 		if ((status != OTR_E_CORRUPT && status != OTR_E_TRUNCATED) || attempt == 20 || !moved)
 			break;
-		if (reread(file, &moved, &second) != OTR_OK)
+		if (otr__db_reread(file, &moved, &second) != OTR_OK)
 			break;
 	}
 	return status == OTR_OK ? otr_select_version(file, version, err) : status;
@@ -609,7 +617,7 @@ enum otr_status
 otr_refresh(struct otr *file, struct otr_error *err)
 {
 	bool moved;
-	enum otr_status status = reread(file, &moved, err);
+	enum otr_status status = otr__db_reread(file, &moved, err);
 
 	return status == OTR_OK ? otr_select_version(file, file->state.slot.version, err) : status;
 }
@@ -653,7 +661,7 @@ otr_get_counters(const struct otr *file, struct otr_counters *counters)
 enum otr_status
 otr_commit_get(struct otr *file, struct otr_commit *commit, struct otr_error *err)
 {
-	struct otr__log log = log_of(file);
+	struct otr__log log = otr__db_log(file);
 	struct otr__version *v = malloc(sizeof *v);
 	enum otr_status status;
 	char *text;

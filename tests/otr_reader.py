@@ -6,7 +6,7 @@ Classes R0, R1, R2, D and V of SPEC.md section 12; shares no code with lib/.
     otr_reader.py FILE                    rows of the newest version as CSV
     otr_reader.py --at V|TIME FILE        rows of an older version
     otr_reader.py --columns A,B FILE      these columns only
-    otr_reader.py --log FILE              commits, newest first
+    otr_reader.py --log FILE              commits, newest first; times of 9 digits: they are readings of a clock
     otr_reader.py --meta [--at V] FILE    metadata as of a version
     otr_reader.py --stat [--at V] FILE    merged statistics of the whole version
     otr_reader.py --verify FILE           every rule it can check; findings on stdout
@@ -2008,14 +2008,9 @@ def root_is_bad(o):
 
 def print_log(o, out):
     records = list(o.log_records())
-    digits = 0
-    for r in records:
-        for d, unit in ((3, 10 ** 9), (6, 10 ** 6), (9, 1000)):
-            if r.commit_ns % unit:
-                digits = max(digits, d)
     out.write('version,time,author,kind,rows,message\n')
     for r in records:
-        out.write('%d,%s,%s,%s,%d,%s\n' % (r.version, time_text(r.commit_ns, digits), quoted(r.author), KINDS[r.kind],
+        out.write('%d,%s,%s,%s,%d,%s\n' % (r.version, time_text(r.commit_ns, 9), quoted(r.author), KINDS[r.kind],
                                            r.rows, quoted(r.message)))
 
 
