@@ -336,6 +336,56 @@ new_version(struct series *s, enum otr_kind kind, int64_t now_ns, const char *au
 	return v;
 }
 
+/* The same rows in order of time, equal ones as they came. */
+static inline void
+batch_sorted(struct batch *to, const struct batch *b)
+{
+	struct order *o = get(NULL, b->n, sizeof *o);
+	size_t i;
+
+	batch_reserve(to, b->columns, b->n);
+	to->n = b->n;
+	for (i = 0; i < b->n; i++)
+		o[i] = (struct order){ .t = b->t[i], .i = i };
+	qsort(o, b->n, sizeof *o, compare_order);
+	for (i = 0; i < b->n; i++) {
+		to->t[i] = o[i].t;
+		to->mask[i] = b->mask[o[i].i];
+		memcpy(to->v + i * b->columns, b->v + o[i].i * b->columns, b->columns * sizeof b->v[0]);
+	}
+	free(o);
+}
+
+/* How many rows of a sorted batch it takes to put so many into the series; more than there are: it never does. */
+static inline size_t
+series_prefix(const struct series *s, const struct batch *b, uint64_t inserts)
+{
+	size_t i, j, last = 0, olds;
+
+	for (i = 0; i < b->n && inserts > 0; i = j) {
+		for (j = i + 1; j < b->n && b->t[j] == b->t[i] && s->policies.duplicates != OTR_KEEP; j++)
+			;
+		if (b->t[i] < s->horizon_ns)
+			continue;
+		olds = s->policies.duplicates == OTR_KEEP ? 0 : alive_at(s, b->t[i], &last);
+		if (olds == 0 || (s->policies.duplicates == OTR_REPLACE && !(olds == 1 && same_row(s, &s->row[last], b, j - 1))))
+			inserts--;
+	}
+	return inserts > 0 ? b->n + 1 : i;
+}
+
+/* Whether the policy `error` refuses a sorted batch. */
+static inline bool
+series_refuses(const struct series *s, const struct batch *b)
+{
+	size_t i, last;
+
+	for (i = 0; i < b->n; i++)
+		if (b->t[i] >= s->horizon_ns && ((i > 0 && b->t[i] == b->t[i - 1]) || alive_at(s, b->t[i], &last) > 0))
+			return true;
+	return false;
+}
+
 /* What the batch makes of the series: a new version if it changes anything. */
 static inline struct applied
 series_apply(struct series *s, const struct batch *b, int64_t now_ns, const char *author, const char *message)
@@ -449,20 +499,20 @@ out:
 
 /* ---- other changes; each makes a version unless it changes nothing ---------------------------------------------------------- */
 
-/* The rows of [start_ns, end_ns) that match go; how many. */
+/* The rows of [start_ns, end_ns) that match go, the first `most` of them; how many. */
 static inline uint64_t
 series_delete(struct series *s, int64_t start_ns, int64_t end_ns, bool (*match)(void *arg, const struct series *s, const struct row *r), void *arg,
-    int64_t now_ns, const char *author, const char *message)
+    uint64_t most, int64_t now_ns, const char *author, const char *message)
 {
 	uint32_t next = (uint32_t)s->versions;
 	uint64_t removed = 0;
 	struct version *v;
 	size_t i;
 
-	for (i = 0; i < s->n; i++) {
+	for (i = 0; i < s->n && removed < most; i++) {
 		struct row *r = &s->row[i];
 
-		if (r->died == ALIVE && r->t >= start_ns && (r->t < end_ns || end_ns == INT64_MAX) && (match == NULL || match(arg, s, r))) {
+		if (r->died == ALIVE && r->t >= s->horizon_ns && r->t >= start_ns && (r->t < end_ns || end_ns == INT64_MAX) && (match == NULL || match(arg, s, r))) {
 			r->died = next;
 			removed++;
 		}
@@ -480,7 +530,7 @@ static inline void
 series_rollback(struct series *s, uint64_t version, int64_t now_ns, const char *author, const char *message)
 {
 	uint32_t next = (uint32_t)s->versions;
-	size_t i, j, n = 0;
+	size_t i, j, n = 0;      /* rows before the horizon stay as they are, since nobody sees them */
 	struct row *rows = get(NULL, 2 * s->n, sizeof *rows);
 	uint64_t added = 0, removed = 0;
 	struct version *v;
@@ -494,6 +544,8 @@ series_rollback(struct series *s, uint64_t version, int64_t now_ns, const char *
 			rows[n++] = s->row[j];
 		}
 		now = rows[n - 1].died == ALIVE;
+		if (rows[n - 1].t < s->horizon_ns)
+			continue;
 		if (now && !then)
 			rows[n - 1].died = next;
 		if (then && !now) {
