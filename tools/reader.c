@@ -66,33 +66,55 @@ reader_time_in(const struct timearg *t, enum opts_id id, const struct reader_clo
 	return CLI_USAGE;
 }
 
-/* ---- --at ---- */
+/* ---- --at, VERSION ---- */
 
-int
-reader_at(const struct opts_given *g, const struct reader_clock *clock, struct reader_at *at)
+static int
+refuse_at(const char *name, const char *text, const char *what, const char *remedy)
 {
-	const char *text = opts_value(g, OPT_AT);
+	struct cli_quoted q;
+
+	return cli_usage("%s: %s: \"%s\"%s%s%s", name, what, cli_quote(text, strlen(text), &q), remedy[0] != '\0' ? " (" : "", remedy,
+	    remedy[0] != '\0' ? ")" : "");
+}
+
+/* name: what the text is called, "--at" or "VERSION". */
+static int
+read_at(const char *text, const char *name, const struct reader_clock *clock, struct reader_at *at)
+{
+	struct timearg_why why;
 	struct timearg t;
-	int status;
 
 	*at = (struct reader_at){ .kind = READER_NEWEST };
-	if (text == NULL || strcmp(text, "newest") == 0)
+	if (strcmp(text, "newest") == 0)
 		return CLI_OK;
 	if (strncmp(text, "newest-", 7) == 0) {
 		at->kind = READER_BACK;
 		return numtext_read_count(text + 7, strlen(text + 7), &at->version) ? CLI_OK :
-		    opts_refuse(text, OPT_AT, "not a version", "newest-1 is the one before the newest");
+		    refuse_at(name, text, "not a version", "newest-1 is the one before the newest");
 	}
 	if (text[0] != '\0' && strspn(text, "0123456789") == strlen(text)) {
 		at->kind = READER_VERSION;
-		return numtext_read_count(text, strlen(text), &at->version) ? CLI_OK : opts_refuse(text, OPT_AT, "not a version", "");
+		return numtext_read_count(text, strlen(text), &at->version) ? CLI_OK : refuse_at(name, text, "not a version", "");
 	}
 	if (text[0] >= '0' && text[0] <= '9' && strspn(text, "0123456789.") == strlen(text))
-		return opts_refuse(text, OPT_AT, "neither a version nor a time", "seconds since 1970 need an @");
+		return refuse_at(name, text, "neither a version nor a time", "seconds since 1970 need an @");
 	at->kind = READER_TIME;
-	status = reader_time(g, OPT_AT, clock, TIMEARG_AS_COMMIT, &t);
+	if (!timearg_parse(text, clock->zone, clock->dst, clock->now, TIMEARG_AS_COMMIT, &t, &why))
+		return refuse_at(name, text, why.what, why.remedy);
 	at->ns = t.ns;
-	return status;
+	return CLI_OK;
+}
+
+int
+reader_at_text(const char *text, const struct reader_clock *clock, struct reader_at *at)
+{
+	return read_at(text, "VERSION", clock, at);
+}
+
+int
+reader_at(const struct opts_given *g, const struct reader_clock *clock, struct reader_at *at)
+{
+	return read_at(opts_has(g, OPT_AT) ? opts_value(g, OPT_AT) : "newest", "--at", clock, at);
 }
 
 const char *
@@ -142,7 +164,7 @@ reaches_back(const char *name, const struct otr *file, const struct reader_at *a
 	otr_get_info(file, &info);
 	if (at->kind != READER_BACK || at->version <= info.newest_version)
 		return true;
-	cli_error(name, 0, "--at newest-%llu lies before the first version; the newest is %llu", (unsigned long long)at->version,
+	cli_error(name, 0, "newest-%llu lies before the first version; the newest is %llu", (unsigned long long)at->version,
 	    (unsigned long long)info.newest_version);
 	return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * reader.h - what the tools that read a FILE share: the zone and clock of a run, --at, the range, the columns, the options of rows out.
+ * reader.h - what the tools that read a FILE share: the zone and clock of a run, --at and VERSION, the range, the columns, the options of rows out.
  *
  * Each function tells its refusal and returns an exit status.
  */
@@ -35,6 +35,8 @@ struct reader_at {
 	int64_t ns;
 };
 int reader_at(const struct opts_given *g, const struct reader_clock *clock, struct reader_at *at);
+/* The same of an operand VERSION. */
+int reader_at_text(const char *text, const struct reader_clock *clock, struct reader_at *at);
 
 /* Opens FILE ("-": stdin, which must seek) at a version and tells the notices.  *worst becomes 4 where an older version stands in. */
 int reader_open(const char *path, const struct reader_at *at, struct otr **file, int *worst);
