@@ -21,7 +21,7 @@ comma    = ,
 LAYERS = otr bytes intmath fpmath text cursor format error checksum \
 	bits pack run decimal fbits dict deflate chunk+choose+scratch \
 	page stats summary leaf inner header record+recordcheck logpage slot meta \
-	io store tree walk ride space log build snapshot db reach commit metadata create writer \
+	io store tree walk ride space log build snapshot db reach commit metadata create change writer \
 	cursor_rows query scan verify
 MODULES = $(subst +, ,$(LAYERS))
 # Of them, the ones that neither allocate nor use stdio: memory is handed in (`make symbols`).

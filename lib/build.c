@@ -230,10 +230,91 @@ write_inner_pages(struct maker *m, const struct list *list, uint8_t level, struc
 	return OTR_OK;
 }
 
+/* Leaves for all the rows, evenly filled. */
+static enum otr_status
+write_leaves(struct maker *m, const struct otr__rows *rows, struct list *out, struct otr_error *err)
+{
+	size_t pages = 1, limit = otr__leaf_rows_max(m->schema->columns), i;
+	struct otr__leaf_hint hint;
+	uint32_t used;
+
+	if (rows->n == 0)
+		return OTR_OK;
+	while ((rows->n + pages - 1) / pages > limit)
+		pages++;
+	for (;;) {
+		/* a first look: whether each of `pages` equal parts fits; the encoder must make the same choices again below */
+		hint = m->hint;
+		for (i = 0; i < pages; i++)
+			if (!try_leaf(m, rows, rows->n * i / pages, rows->n * (i + 1) / pages - rows->n * i / pages, &used))
+				break;
+		if (i == pages)
+			break;
+		if (pages >= rows->n)
+			return otr__fail(err, OTR_E_LIMIT, "5.5", "a single row does not fit into a page");
+		pages += pages < 8 ? 1 : pages / 4;
+		if (pages > rows->n)
+			pages = rows->n;
+	}
+	m->hint = hint;
+	for (i = 0; i < pages; i++) {
+		size_t from = rows->n * i / pages, to = rows->n * (i + 1) / pages;
+		enum otr_status status;
+
+		if (!try_leaf(m, rows, from, to - from, &used))
+			return otr__fail(err, OTR_E_LIMIT, "5.5", "rows do not fit into a page");
+		status = write_leaf(m, m->page, rows, from, to, out, err);
+		if (status != OTR_OK)
+			return status;
+	}
+	return OTR_OK;
+}
+
 static void
 root_of_entry(const struct otr__entry *e, struct otr__root *root)
 {
 	*root = (struct otr__root){ .ref = e->child, .rows = e->rows, .first_ns = e->first_ns, .last_ns = e->last_ns };
+}
+
+/* What a root of the level became, one page or several: new levels until there is one. */
+static enum otr_status
+raise_root(struct maker *m, struct list *roots, uint8_t level, struct otr_error *err)
+{
+	enum otr_status status = OTR_OK;
+
+	for (; status == OTR_OK && roots->n > 1; level++) {
+		struct list above = { .n = 0 };
+
+		if (level == OTR__LEVEL_MAX)
+			return otr__fail(err, OTR_E_LIMIT, "2.5", "the tree would be deeper than %u levels", OTR__LEVEL_MAX);
+		status = write_inner_pages(m, roots, (uint8_t)(level + 1), &above, err);
+		free(roots->bytes);
+		*roots = above;
+	}
+	return status;
+}
+
+static void
+root_of_list(const struct list *roots, uint32_t columns, struct otr__root *root)
+{
+	struct otr__entry e;
+
+	*root = (struct otr__root){ .rows = 0 };
+	if (roots->n == 1) {
+		otr__inner_entry(roots->bytes, columns, 0, &e);
+		root_of_entry(&e, root);
+	}
+}
+
+/* The one entry of a list that holds root, whose statistics nobody reads. */
+static bool
+list_of_root(const struct otr__root *root, uint32_t columns, struct list *list)
+{
+	struct otr__stats none[OTR_MAX_COLUMNS] = { { .count = 0 } };
+	struct otr__entry e = { .child = root->ref, .rows = root->rows, .first_ns = root->first_ns, .last_ns = root->last_ns };
+
+	*list = (struct list){ .n = 0 };
+	return list_add(list, columns, &e, none);
 }
 
 /* ---- appending -------------------------------------------------------------------------------------------------------- */
@@ -248,15 +329,16 @@ struct otr__builder {
 	size_t leaf_max;
 };
 
-/* Takes the old tree's right edge apart. */
+/* Takes the right edge of the tree's first `rows` rows apart.  owned: what is taken apart is given up. */
 static enum otr_status
-open_edge(struct otr__builder *b, const struct otr__root *root, struct otr_error *err)
+open_edge(struct otr__builder *b, const struct otr__root *root, uint64_t rows, bool owned, struct otr_error *err)
 {
 	struct otr__space *space = b->m.space;
 	const struct otr_schema *schema = b->m.schema;
 	struct otr__tree tree;
 	struct otr__ref ref = root->ref;
 	struct otr__leaf_at at = { .rows = root->rows };
+	uint64_t left = rows;              /* of the page at hand, those that stay */
 	uint8_t level;
 	enum otr_status status = otr__tree_open(&tree, space->store, schema, b->m.scratch, &root->ref, root->rows, root->rows, err);
 
@@ -265,7 +347,7 @@ open_edge(struct otr__builder *b, const struct otr__root *root, struct otr_error
 	b->top = tree.level;
 	for (level = tree.level; level > 0; level--) {
 		const uint8_t *page;
-		struct otr__entry last;
+		struct otr__entry last = { .rows = 0 };
 		uint32_t n, i;
 
 		status = otr__tree_inner(&tree, &ref, level, at.rows, at.first_ns, at.last_ns, &page, &n, err);
@@ -273,11 +355,18 @@ open_edge(struct otr__builder *b, const struct otr__root *root, struct otr_error
 			status = otr__tree_inner(&tree, &ref, level, 0, 0, 0, &page, &n, err);      /* the slot knows rows, not times */
 		if (status != OTR_OK)
 			return status;
-		for (i = 0; i + 1 < n; i++)
+		for (i = 0; i < n; i++) {
+			otr__inner_entry(page, schema->columns, i, &last);
+			if (last.rows >= left)
+				break;
+			left -= last.rows;
 			if (!list_add_raw(&b->level[level], schema->columns, page + OTR__INNER_FIXED + i * (size_t)OTR__ENTRY_BYTES(schema->columns)))
 				return no_memory(err);
-		otr__inner_entry(page, schema->columns, n - 1, &last);
-		status = otr__space_give_up_tree(space, &ref, err);
+		}
+		if (i == n)
+			return otr__fail(err, OTR_E_CORRUPT, "5.3-3", "its rows are fewer than the slot or its parent says");
+		if (owned)
+			status = otr__space_give_up_tree(space, &ref, err);
 		if (status != OTR_OK)
 			return status;
 		ref = last.child;
@@ -289,14 +378,14 @@ open_edge(struct otr__builder *b, const struct otr__root *root, struct otr_error
 		return status;
 	if (!otr__rows_reserve(&b->rows, b->spare.n))
 		return no_memory(err);
-	otr__rows_append(&b->rows, &b->spare, 0, b->spare.n);
+	otr__rows_append(&b->rows, &b->spare, 0, left);
 	if (b->spare.n > b->m.guess)
 		b->m.guess = b->spare.n;
-	return otr__space_give_up_tree(space, &ref, err);
+	return owned ? otr__space_give_up_tree(space, &ref, err) : OTR_OK;
 }
 
-enum otr_status
-otr__builder_create(struct otr__space *space, const struct otr_schema *schema, struct otr__scratch *scratch, const struct otr__root *root,
+static enum otr_status
+create(struct otr__space *space, const struct otr_schema *schema, struct otr__scratch *scratch, const struct otr__root *root, uint64_t rows, bool owned,
     struct otr__builder **builder, struct otr_error *err)
 {
 	struct otr__builder *b = calloc(1, sizeof *b);
@@ -309,13 +398,27 @@ otr__builder_create(struct otr__space *space, const struct otr_schema *schema, s
 	    !otr__rows_init(&b->spare, schema->columns, 64))
 		status = no_memory(err);
 	else if (root->ref.page != 0)
-		status = open_edge(b, root, err);
+		status = open_edge(b, root, rows, owned, err);
 	if (status != OTR_OK) {
 		otr__builder_free(b);
 		return status;
 	}
 	*builder = b;
 	return OTR_OK;
+}
+
+enum otr_status
+otr__builder_create(struct otr__space *space, const struct otr_schema *schema, struct otr__scratch *scratch, const struct otr__root *root,
+    struct otr__builder **builder, struct otr_error *err)
+{
+	return create(space, schema, scratch, root, root->rows, true, builder, err);
+}
+
+enum otr_status
+otr__builder_create_after(struct otr__space *space, const struct otr_schema *schema, struct otr__scratch *scratch, const struct otr__root *root,
+    uint64_t rows, struct otr__builder **builder, struct otr_error *err)
+{
+	return create(space, schema, scratch, root, rows, false, builder, err);
 }
 
 void
@@ -470,6 +573,7 @@ otr__builder_finish(struct otr__builder *b, struct otr__root *root, struct otr_e
 struct merge {
 	struct maker m;
 	struct otr__tree tree;
+	int64_t horizon_ns;
 	const struct otr__rows *late;
 	enum otr_duplicates policy;
 	struct otr__merge_counts *counts;
@@ -529,47 +633,6 @@ join_leaf(struct merge *g, size_t lo, size_t hi, int64_t until_ns, bool *changed
 	return OTR_OK;
 }
 
-/* Leaves for the merged rows, evenly filled. */
-static enum otr_status
-write_leaves(struct merge *g, struct list *out, struct otr_error *err)
-{
-	const struct otr__rows *rows = &g->merged;
-	size_t pages = 1, limit = otr__leaf_rows_max(g->m.schema->columns), i;
-	struct otr__leaf_hint hint;
-	uint32_t used;
-
-	if (rows->n == 0)
-		return OTR_OK;
-	while ((rows->n + pages - 1) / pages > limit)
-		pages++;
-	for (;;) {
-		/* a first look: whether each of `pages` equal parts fits; the encoder must make the same choices again below */
-		hint = g->m.hint;
-		for (i = 0; i < pages; i++)
-			if (!try_leaf(&g->m, rows, rows->n * i / pages, rows->n * (i + 1) / pages - rows->n * i / pages, &used))
-				break;
-		if (i == pages)
-			break;
-		if (pages >= rows->n)
-			return otr__fail(err, OTR_E_LIMIT, "5.5", "a single row does not fit into a page");
-		pages += pages < 8 ? 1 : pages / 4;
-		if (pages > rows->n)
-			pages = rows->n;
-	}
-	g->m.hint = hint;
-	for (i = 0; i < pages; i++) {
-		size_t from = rows->n * i / pages, to = rows->n * (i + 1) / pages;
-		enum otr_status status;
-
-		if (!try_leaf(&g->m, rows, from, to - from, &used))
-			return otr__fail(err, OTR_E_LIMIT, "5.5", "rows do not fit into a page");
-		status = write_leaf(&g->m, g->m.page, rows, from, to, out, err);
-		if (status != OTR_OK)
-			return status;
-	}
-	return OTR_OK;
-}
-
 /* One child, with the late rows [lo, hi) that concern it: what takes its place is added to out. */
 static enum otr_status
 merge_child(struct merge *g, const uint8_t *raw, uint8_t level, size_t lo, size_t hi, int64_t until_ns, struct list *out, struct otr_error *err)
@@ -597,7 +660,7 @@ merge_child(struct merge *g, const uint8_t *raw, uint8_t level, size_t lo, size_
 		if (!changed)
 			return list_add_raw(out, columns, raw) ? OTR_OK : no_memory(err);
 		g->counts->changed = true;
-		return write_leaves(g, out, err);
+		return write_leaves(&g->m, &g->merged, out, err);
 	}
 	status = otr__tree_inner(&g->tree, &e.child, level, e.rows, e.first_ns, e.last_ns, &page, &n, err);
 	if (status != OTR_OK)
@@ -623,7 +686,7 @@ merge_child(struct merge *g, const uint8_t *raw, uint8_t level, size_t lo, size_
 			otr__inner_entry(children.bytes, columns, i + 1, &next);
 			until = next.first_ns;
 			/* rows before the next child's first are inserted here; those equal to both this last and that first displace here as well */
-			end = lo + otr__lower_bound(g->late->time_ns + lo, hi - lo, until);
+			end = child.last_ns < g->horizon_ns ? lo : lo + otr__lower_bound(g->late->time_ns + lo, hi - lo, until);
 		}
 		reach = end;
 		while (i + 1 < n && reach < hi && g->late->time_ns[reach] == child.last_ns && g->policy != OTR_KEEP)
@@ -686,14 +749,11 @@ otr__root_times(struct otr__store *store, const struct otr_schema *schema, struc
 
 enum otr_status
 otr__merge_rows(struct otr__space *space, const struct otr_schema *schema, struct otr__scratch *scratch, struct otr__root *root,
-    const struct otr__rows *late, enum otr_duplicates policy, struct otr__merge_counts *counts, size_t *duplicate, struct otr_error *err)
+    int64_t horizon_ns, const struct otr__rows *late, enum otr_duplicates policy, struct otr__merge_counts *counts, size_t *duplicate,
+    struct otr_error *err)
 {
-	struct merge g = { .late = late, .policy = policy, .counts = counts, .duplicate = duplicate };
-	struct list roots = { .n = 0 }, above = { .n = 0 };
-	struct otr__stats none[OTR_MAX_COLUMNS] = { { .count = 0 } };
-	uint8_t single[OTR__INNER_FIXED + OTR__ENTRY_BYTES(OTR_MAX_COLUMNS)];
-	struct otr__entry e;
-	uint8_t level;
+	struct merge g = { .horizon_ns = horizon_ns, .late = late, .policy = policy, .counts = counts, .duplicate = duplicate };
+	struct list whole = { .n = 0 }, roots = { .n = 0 };
 	enum otr_status status;
 
 	*counts = (struct otr__merge_counts){ .added = 0 };
@@ -702,39 +762,148 @@ otr__merge_rows(struct otr__space *space, const struct otr_schema *schema, struc
 		status = otr__tree_open(&g.tree, space->store, schema, scratch, &root->ref, root->rows, root->rows, err);
 	if (status != OTR_OK)
 		return status;
-	if (!maker_init(&g.m, space, schema, scratch) || !otr__rows_init(&g.old, schema->columns, 64) || !otr__rows_init(&g.merged, schema->columns, 64)) {
+	if (!maker_init(&g.m, space, schema, scratch) || !otr__rows_init(&g.old, schema->columns, 64) || !otr__rows_init(&g.merged, schema->columns, 64) ||
+	    !list_of_root(root, schema->columns, &whole))
 		status = no_memory(err);
-		goto out;
-	}
-	e = (struct otr__entry){ .child = root->ref, .rows = root->rows, .first_ns = root->first_ns, .last_ns = root->last_ns };
-	otr__inner_put(single, schema->columns, 0, &e, none);      /* nobody reads the statistics of this one */
-	status = merge_child(&g, single + OTR__INNER_FIXED, g.tree.level, 0, late->n, INT64_MAX, &roots, err);
-	/* what the root became: one page, or several under new levels */
-	for (level = g.tree.level; status == OTR_OK && roots.n > 1; level++) {
-		struct list t;
-
-		if (level == OTR__LEVEL_MAX) {
-			status = otr__fail(err, OTR_E_LIMIT, "2.5", "the tree would be deeper than %u levels", OTR__LEVEL_MAX);
-			break;
-		}
-		above.n = 0;
-		status = write_inner_pages(&g.m, &roots, (uint8_t)(level + 1), &above, err);
-		t = roots;
-		roots = above;
-		above = t;
-	}
-	if (status == OTR_OK && counts->changed) {
-		*root = (struct otr__root){ .rows = 0 };
-		if (roots.n == 1) {
-			otr__inner_entry(roots.bytes, schema->columns, 0, &e);
-			root_of_entry(&e, root);
-		}
-	}
-out:
+	else
+		status = merge_child(&g, list_raw(&whole, schema->columns, 0), g.tree.level, 0, late->n, INT64_MAX, &roots, err);
+	if (status == OTR_OK)
+		status = raise_root(&g.m, &roots, g.tree.level, err);
+	if (status == OTR_OK && counts->changed)
+		root_of_list(&roots, schema->columns, root);
+	free(whole.bytes);
 	free(roots.bytes);
-	free(above.bytes);
 	otr__rows_release(&g.old);
 	otr__rows_release(&g.merged);
+	maker_release(&g.m);
+	return status;
+}
+
+/* ---- taking out -------------------------------------------------------------------------------------------------------- */
+
+struct removal {
+	struct maker m;
+	struct otr__tree tree;
+	const struct otr_delete_spec *spec;
+	uint64_t removed;
+	struct otr__rows old, left;
+};
+
+/* Rows of a leaf without those that go, into g->left. */
+static enum otr_status
+filter_leaf(struct removal *g, struct otr_error *err)
+{
+	const struct otr_delete_spec *spec = g->spec;
+	const struct otr__rows *old = &g->old;
+	size_t from = otr__lower_bound(old->time_ns, old->n, spec->start_ns), to = otr__lower_bound(old->time_ns, old->n, spec->end_ns), i;
+	struct otr_rows view;
+
+	g->left.n = 0;
+	memset(g->left.has_null, 0, sizeof g->left.has_null);
+	if (!otr__rows_reserve(&g->left, old->n))
+		return no_memory(err);
+	otr__rows_append(&g->left, old, 0, from);
+	if (spec->match != NULL) {
+		otr__rows_view(old, 0, old->n, &view);
+		for (i = from; i < to; i++)
+			if (!spec->match(spec->arg, &view, i))
+				otr__rows_append(&g->left, old, i, i + 1);
+	}
+	otr__rows_append(&g->left, old, to, old->n);
+	return OTR_OK;
+}
+
+static enum otr_status
+remove_child(struct removal *g, const uint8_t *raw, uint8_t level, struct list *out, struct otr_error *err);
+
+/* The entries of an inner page without the rows that go. */
+static enum otr_status
+remove_inner(struct removal *g, const uint8_t *raw, const struct otr__entry *e, uint8_t level, struct list *out, struct otr_error *err)
+{
+	uint32_t columns = g->m.schema->columns, n, i;
+	uint64_t before = g->removed;
+	const uint8_t *page;
+	struct list children = { .n = 0 }, left = { .n = 0 };
+	enum otr_status status = otr__tree_inner(&g->tree, &e->child, level, e->rows, e->first_ns, e->last_ns, &page, &n, err);
+
+	if (status != OTR_OK)
+		return status;
+	/* the page's buffer is lent until the next read: its entries are copied */
+	for (i = 0; i < n && status == OTR_OK; i++)
+		if (!list_add_raw(&children, columns, page + OTR__INNER_FIXED + i * (size_t)OTR__ENTRY_BYTES(columns)))
+			status = no_memory(err);
+	for (i = 0; i < n && status == OTR_OK; i++)
+		status = remove_child(g, list_raw(&children, columns, i), (uint8_t)(level - 1), &left, err);      /* at most 15 deep */
+	if (status == OTR_OK && g->removed == before)
+		status = list_add_raw(out, columns, raw) ? OTR_OK : no_memory(err);
+	else if (status == OTR_OK && left.n > 0)
+		status = write_inner_pages(&g->m, &left, level, out, err);
+	free(children.bytes);
+	free(left.bytes);
+	return status;
+}
+
+/* One child: what is left of it is added to out. */
+static enum otr_status
+remove_child(struct removal *g, const uint8_t *raw, uint8_t level, struct list *out, struct otr_error *err)
+{
+	const struct otr_delete_spec *spec = g->spec;
+	uint32_t columns = g->m.schema->columns;
+	uint8_t single[OTR__INNER_FIXED + OTR__ENTRY_BYTES(OTR_MAX_COLUMNS)];
+	struct otr__entry e;
+	struct otr__leaf_at at;
+	enum otr_status status;
+
+	memcpy(single + OTR__INNER_FIXED, raw, OTR__ENTRY_BYTES(columns));
+	otr__inner_entry(single, columns, 0, &e);
+	if (e.last_ns < spec->start_ns || e.first_ns >= spec->end_ns)
+		return list_add_raw(out, columns, raw) ? OTR_OK : no_memory(err);
+	if (spec->match == NULL && spec->start_ns <= e.first_ns && e.last_ns < spec->end_ns) {
+		g->removed += e.rows;
+		return OTR_OK;
+	}
+	if (level > 0)
+		return remove_inner(g, raw, &e, level, out, err);
+	at = (struct otr__leaf_at){ .ref = e.child, .rows = e.rows, .first_ns = e.first_ns, .last_ns = e.last_ns };
+	status = otr__tree_leaf_rows(&g->tree, &at, UINT64_MAX, &g->old, err);
+	if (status == OTR_OK)
+		status = filter_leaf(g, err);
+	if (status != OTR_OK)
+		return status;
+	if (g->left.n == g->old.n)
+		return list_add_raw(out, columns, raw) ? OTR_OK : no_memory(err);
+	g->removed += g->old.n - g->left.n;
+	return write_leaves(&g->m, &g->left, out, err);
+}
+
+enum otr_status
+otr__remove_rows(struct otr__space *space, const struct otr_schema *schema, struct otr__scratch *scratch, struct otr__root *root,
+    const struct otr_delete_spec *spec, uint64_t *removed, struct otr_error *err)
+{
+	struct removal g = { .spec = spec };
+	struct list whole = { .n = 0 }, roots = { .n = 0 };
+	enum otr_status status = otr__root_times(space->store, schema, scratch, root, err);
+
+	*removed = 0;
+	if (status == OTR_OK)
+		status = otr__tree_open(&g.tree, space->store, schema, scratch, &root->ref, root->rows, root->rows, err);
+	if (status != OTR_OK || root->ref.page == 0)
+		return status;
+	if (!maker_init(&g.m, space, schema, scratch) || !otr__rows_init(&g.old, schema->columns, 64) || !otr__rows_init(&g.left, schema->columns, 64) ||
+	    !list_of_root(root, schema->columns, &whole))
+		status = no_memory(err);
+	else
+		status = remove_child(&g, list_raw(&whole, schema->columns, 0), g.tree.level, &roots, err);
+	if (status == OTR_OK)
+		status = raise_root(&g.m, &roots, g.tree.level, err);
+	if (status == OTR_OK && g.removed > 0) {
+		root_of_list(&roots, schema->columns, root);
+		*removed = g.removed;
+	}
+	free(whole.bytes);
+	free(roots.bytes);
+	otr__rows_release(&g.old);
+	otr__rows_release(&g.left);
 	maker_release(&g.m);
 	return status;
 }

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "reach.h"
 #include "recordcheck.h"
+#include "text.h"
 
 /* The record area leaves room for this many freed pages: a spill frees a leaf, the inner pages above it and a log page. */
 #define LIST_MIN 16u
@@ -34,6 +35,8 @@
  * holds fewer records than this anyway.
  */
 #define LOG_RECORDS 4096u
+/* The least that a file of fixed size has beside its first 16 KiB: an eighth of it takes the pages of a spill. */
+#define MAX_SIZE_PAGES 96u
 
 enum otr_status
 otr__target_open_io(const struct otr_io *io, const char *path, struct otr__target *t, struct otr_error *err)
@@ -155,10 +158,10 @@ check_length(struct otr__target *t, struct otr_error *err)
 	    (unsigned long long)bytes, (unsigned long long)t->state.slot.page_count, (unsigned long long)counted);
 }
 
-enum otr_status
-otr__target_lock(struct otr__target *t, const struct otr__patience *patience, struct otr_error *err)
+/* The lock on the inode that the name leads to (SPEC 10.2-1). */
+static enum otr_status
+lock_current(struct otr__target *t, const struct otr__patience *patience, struct otr_error *err)
 {
-	uint64_t before;
 	enum otr_status status;
 
 	if (t->poisoned)
@@ -172,7 +175,7 @@ otr__target_lock(struct otr__target *t, const struct otr__patience *patience, st
 			return status;
 		failure = t->io.is_current(t->io.self, &current);
 		if (failure == 0 && current)
-			break;
+			return OTR_OK;
 		t->io.unlock(t->io.self);
 		if (failure != 0)
 			return otr__fail_sys(err, failure, "cannot look up its name");
@@ -180,6 +183,66 @@ otr__target_lock(struct otr__target *t, const struct otr__patience *patience, st
 		if (status != OTR_OK)
 			return status;
 	}
+}
+
+/* Whether this program may write to what was read. */
+static enum otr_status
+check_writable(struct otr__target *t, struct otr_error *err)
+{
+	enum otr_status status = check_length(t, err);
+
+	if (status == OTR_OK && (t->state.slot.features.incompat != 0 || t->header.features.incompat != 0))
+		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.3", "it uses incompat features that this program does not know");
+	if (status == OTR_OK && (t->state.slot.features.ro_compat != 0 || t->header.features.ro_compat != 0))
+		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.3", "it uses features with which this program can only read it");
+	return status;
+}
+
+static bool
+root_reads(struct otr__target *t, const struct otr__slot *slot, struct otr_error *err)
+{
+	struct otr__tree tree;
+
+	return otr__tree_open(&tree, &t->store, &t->header.schema, t->scratch, &slot->root, slot->tree_rows, slot->tree_rows, err) == OTR_OK;
+}
+
+/* Where the newest root is bad and the other slot's is not, goes back to that one; the version number after both is next (SPEC 4.2-8). */
+static enum otr_status
+give_up_bad_root(struct otr__target *t, struct otr_error *err)
+{
+	struct otr__slot *other;
+	enum otr__slot_condition c;
+	enum otr_status status = OTR_OK;
+
+	if (root_reads(t, &t->state.slot, err))
+		return OTR_OK;
+	other = malloc(sizeof *other);
+	if (other == NULL)
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	c = t->state.has_other ? otr__slot_decode(t->state.bytes[1 - t->state.index], &t->header, other, NULL) : OTR__SLOT_BAD;
+	if ((c == OTR__SLOT_SOUND || c == OTR__SLOT_FLIPPED) && root_reads(t, other, NULL)) {
+		t->state.slot = *other;
+		t->state.index = 1 - t->state.index;
+		t->state.has_other = false;
+		t->own = t->on_disk = false;
+	} else {
+		status = otr__fail(err, OTR_E_CORRUPT, "10.4-4", "the root pages of both slots are bad");
+	}
+	free(other);
+	return status;
+}
+
+static enum otr_status
+lock_target(struct otr__target *t, const struct otr__patience *patience, bool mend, struct otr_error *err)
+{
+	uint64_t before;
+	enum otr_status status;
+
+	if (t->poisoned)
+		return otr__fail(err, OTR_E_IO, "10.2-7", "a write failed before; nothing more is written");
+	status = lock_current(t, patience, err);
+	if (status != OTR_OK)
+		return status;
 	before = t->state.slot.version;
 	t->notices.n = 0;
 	status = otr__read_state(&t->io, &t->header, &t->state, &t->notices, err);
@@ -189,27 +252,79 @@ otr__target_lock(struct otr__target *t, const struct otr__patience *patience, st
 	}
 	if (t->state.next_version != t->state.slot.version + 1)
 		t->on_disk = false;
-	if (status == OTR_OK && t->state.damaged)
+	if (status == OTR_OK && t->state.damaged && !mend)
 		status = otr__fail(err, OTR_E_CORRUPT, "4.2-6", "the newest slot is damaged, so nothing is written; the version before it is %llu "
-		    "(otr-dump --at %llu reads it)", (unsigned long long)t->state.slot.version, (unsigned long long)t->state.slot.version);
+		    "(otr-dump --at %llu reads it, otr-rollback FILE %llu goes on from it)", (unsigned long long)t->state.slot.version,
+		    (unsigned long long)t->state.slot.version, (unsigned long long)t->state.slot.version);
+	if (status == OTR_OK && mend)
+		status = give_up_bad_root(t, err);
 	if (status == OTR_OK)
-		status = check_length(t, err);
-	if (status == OTR_OK && (t->state.slot.features.incompat != 0 || t->header.features.incompat != 0))
-		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.3", "it uses incompat features that this program does not know");
-	if (status == OTR_OK && (t->state.slot.features.ro_compat != 0 || t->header.features.ro_compat != 0))
-		status = otr__fail(err, OTR_E_UNSUPPORTED, "3.3", "it uses features with which this program can only read it");
-	if (status == OTR_OK && (t->state.slot.policies.has_max_size || t->state.slot.policies.has_retain ||
-	    t->state.slot.policies.history != OTR_HISTORY_ALL))
-		status = otr__fail(err, OTR_E_UNSUPPORTED, "9.4", "it has a policy of size, age or history, which this program does not keep yet");
+		status = check_writable(t, err);
 	if (status != OTR_OK)
 		t->io.unlock(t->io.self);
 	return status;
+}
+
+enum otr_status
+otr__target_lock(struct otr__target *t, const struct otr__patience *patience, struct otr_error *err)
+{
+	return lock_target(t, patience, false, err);
+}
+
+enum otr_status
+otr__target_lock_to_mend(struct otr__target *t, const struct otr__patience *patience, struct otr_error *err)
+{
+	return lock_target(t, patience, true, err);
 }
 
 void
 otr__target_unlock(struct otr__target *t)
 {
 	t->io.unlock(t->io.self);
+}
+
+/* ---- policies and who ---------------------------------------------------------------------------------------------------------------- */
+
+enum otr_status
+otr__policies_check(const struct otr_schema *schema, const struct otr_policies *p, struct otr_error *err)
+{
+	uint64_t least = OTR__START_BYTES + (uint64_t)MAX_SIZE_PAGES * schema->page_bytes;
+
+	if ((unsigned)p->duplicates > OTR_ERROR)
+		return otr__fail(err, OTR_E_ARG, "4.1", "no such duplicate policy: %d", (int)p->duplicates);
+	if (p->has_max_size && (p->max_bytes < least || p->max_bytes > INT64_MAX))
+		return otr__fail(err, OTR_E_ARG, "9.4", "a size of %llu bytes: at least %llu with pages of %lu", (unsigned long long)p->max_bytes,
+		    (unsigned long long)least, (unsigned long)schema->page_bytes);
+	if (p->has_retain && (p->retain_ns < 1 || p->retain_ns > INT64_MAX - 1))
+		return otr__fail(err, OTR_E_ARG, "4.1", "rows are retained for 1 to 2^63 - 2 ns");
+	if ((unsigned)p->history > OTR_HISTORY_FITS || (p->history == OTR_HISTORY_AGE && p->history_value > INT64_MAX - 1))
+		return otr__fail(err, OTR_E_ARG, "4.1", "no such history policy");
+	if (p->has_max_size && p->history == OTR_HISTORY_ALL)
+		return otr__fail(err, OTR_E_ARG, "9.5", "all history does not fit into a fixed size");
+	if (!p->has_max_size && p->history == OTR_HISTORY_FITS)
+		return otr__fail(err, OTR_E_ARG, "9.5", "history that fits needs a fixed size");
+	return OTR_OK;
+}
+
+enum otr_status
+otr__who_check(const struct otr__who *who, struct otr_error *err)
+{
+	if (who->author != NULL && (strlen(who->author) > OTR_MAX_AUTHOR ||
+	    !otr__text_ok((const uint8_t *)who->author, strlen(who->author), OTR__TEXT_PLAIN)))
+		return otr__fail(err, OTR_E_ARG, "2.5", "author: at most %d bytes of UTF-8 without control characters", OTR_MAX_AUTHOR);
+	if (who->message != NULL && (strlen(who->message) > OTR_MAX_MESSAGE ||
+	    !otr__text_ok((const uint8_t *)who->message, strlen(who->message), OTR__TEXT_LINES)))
+		return otr__fail(err, OTR_E_ARG, "2.5", "message: at most %d bytes of UTF-8 without control characters but newline and tab", OTR_MAX_MESSAGE);
+	return OTR_OK;
+}
+
+struct otr__record
+otr__who_record(const struct otr__who *who, enum otr_kind kind)
+{
+	const char *author = who->author == NULL ? "" : who->author, *message = who->message == NULL ? "" : who->message;
+
+	return (struct otr__record){ .kind = kind, .author = (const uint8_t *)author, .author_bytes = (uint16_t)strlen(author),
+		.message = (const uint8_t *)message, .message_bytes = (uint16_t)strlen(message) };
 }
 
 /* ---- beginning --------------------------------------------------------------------------------------------------------- */
@@ -564,6 +679,67 @@ otr__commit_spill(struct otr__commit *k, bool all, int64_t first_ns, struct otr_
 		k->slot.area_bytes = (uint16_t)otr__block_size(schema, stay);
 	}
 	return OTR_OK;
+}
+
+enum otr_status
+otr__commit_settle(struct otr__commit *k, size_t record_bytes, struct otr_error *err)
+{
+	enum otr_status status = OTR_OK;
+
+	if (k->ride.n > 0 || !otr__commit_has_room(k, record_bytes))
+		status = otr__commit_spill(k, true, INT64_MAX, err);
+	if (status == OTR_OK)
+		status = otr__commit_pages(k, err);
+	if (status != OTR_OK)
+		return status;
+	k->root.first_ns = k->slot.first_ns;
+	k->root.last_ns = k->slot.last_ns;
+	otr__space_settle(&k->space);
+	return OTR_OK;
+}
+
+void
+otr__commit_keep(const struct otr__commit *k, const struct otr__root *base, struct otr__record *record)
+{
+	record->has_kept = base->ref.page != 0 && k->slot.oldest_version < k->slot.version;
+	record->kept = (struct otr__kept){ .root = base->ref, .base_row = k->slot.base_row, .tree_rows = base->rows };
+}
+
+enum otr_status
+otr__commit_count(struct otr__commit *k, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	struct otr__slot *slot = &k->slot;
+	struct otr__tree tree;
+	struct otr__leaf_at at;
+	struct otr__rows rows;
+	uint64_t from = 0;
+	enum otr_status status;
+
+	slot->rows_ever = slot->base_row + k->root.rows;
+	slot->rows = 0;
+	slot->first_ns = slot->last_ns = 0;
+	if (k->root.ref.page == 0)
+		return OTR_OK;
+	if (!otr__rows_init(&rows, t->header.schema.columns, 64))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	status = otr__root_times(&t->store, &t->header.schema, t->scratch, &k->root, err);
+	if (status == OTR_OK)
+		status = otr__tree_open(&tree, &t->store, &t->header.schema, t->scratch, &k->root.ref, k->root.rows, k->root.rows, err);
+	if (status == OTR_OK)
+		status = otr__tree_seek(&tree, slot->horizon_ns, &rows, &from, err);
+	if (status == OTR_OK && from < k->root.rows) {
+		status = otr__tree_leaf_at(&tree, from, &at, err);
+		if (status == OTR_OK)
+			status = otr__tree_leaf_rows(&tree, &at, 0, &rows, err);
+		if (status == OTR_OK) {
+			slot->rows = k->root.rows - from;
+			slot->first_ns = rows.time_ns[from - at.position];
+			slot->last_ns = k->root.last_ns;
+		}
+	}
+	otr__rows_release(&rows);
+	return status;
 }
 
 /* ---- the slot ---------------------------------------------------------------------------------------------------------- */

@@ -45,7 +45,24 @@ void otr__target_close(struct otr__target *target);
  * Returns OTR_OK; OTR_E_BUSY; OTR_E_CORRUPT where the newest slot is damaged; OTR_E_ARG if the file was replaced by one of another schema; _IO, ...
  */
 OTR_MUST_CHECK enum otr_status otr__target_lock(struct otr__target *target, const struct otr__patience *patience, struct otr_error *err);
+/*
+ * The same for a rollback, which mends: a newest slot that is damaged, or whose root page is, gives way to the other one, if that is sound with its root.  The
+ * next commit is written over the bad one.
+ */
+OTR_MUST_CHECK enum otr_status otr__target_lock_to_mend(struct otr__target *target, const struct otr__patience *patience, struct otr_error *err);
 void otr__target_unlock(struct otr__target *target);
+
+/* OTR_E_ARG unless the policies are within their limits for files of this schema (SPEC 4.1, 9.4). */
+OTR_MUST_CHECK enum otr_status otr__policies_check(const struct otr_schema *schema, const struct otr_policies *policies, struct otr_error *err);
+
+/* Who commits, and why. */
+struct otr__who {
+	const char *author, *message;        /* NULL: "" */
+};
+/* OTR_E_ARG unless both are within SPEC 2.5. */
+OTR_MUST_CHECK enum otr_status otr__who_check(const struct otr__who *who, struct otr_error *err);
+/* A record of theirs, whose strings are borrowed from who; counts and kept root are the caller's to set. */
+struct otr__record otr__who_record(const struct otr__who *who, enum otr_kind kind);
 
 /* One commit being made, between lock and unlock. */
 struct otr__commit {
@@ -78,6 +95,18 @@ bool otr__commit_has_room(const struct otr__commit *commit, size_t record_bytes)
 bool otr__commit_can_spill(const struct otr__commit *commit, int64_t first_ns);
 /* Spills (SPEC 4.6-4).  all: no row stays behind as a carried one; otherwise those that rows from first_ns on need there do. */
 OTR_MUST_CHECK enum otr_status otr__commit_spill(struct otr__commit *commit, bool all, int64_t first_ns, struct otr_error *err);
+
+/*
+ * Comes before a change of the tree: what rides goes into it, if anything does or a record of record_bytes has no room left.  k->root is then the base, which a
+ * rewrite keeps; pages written after this are on top of it.
+ */
+OTR_MUST_CHECK enum otr_status otr__commit_settle(struct otr__commit *commit, size_t record_bytes, struct otr_error *err);
+
+/* The record of a rewrite keeps base, unless nobody could read it: there was no tree, or no older version stays readable (SPEC 8.2). */
+void otr__commit_keep(const struct otr__commit *commit, const struct otr__root *base, struct otr__record *record);
+
+/* Sets rows, rows_ever, first_ns and last_ns of commit->slot from commit->root, in which all rows are. */
+OTR_MUST_CHECK enum otr_status otr__commit_count(struct otr__commit *commit, struct otr_error *err);
 
 /*
  * Completes the slot and writes it, durably.  record: kind, added, removed, strings, kept root; version, time and counts are filled in here.  rows [0, n) ride in it

@@ -9,7 +9,6 @@
 
 #include "commit.h"
 #include "metadata.h"
-#include "text.h"
 
 uint32_t
 otr_default_page_bytes(uint32_t columns)
@@ -22,19 +21,13 @@ otr_default_page_bytes(uint32_t columns)
 }
 
 static enum otr_status
-check_options(const struct otr_create_options *o, struct otr_error *err)
+check_options(const struct otr_schema *schema, const struct otr_create_options *o, struct otr_error *err)
 {
-	if (o->policies.has_max_size || o->policies.has_retain || o->policies.history != OTR_HISTORY_ALL)
-		return otr__fail(err, OTR_E_UNSUPPORTED, "9.4", "policies of size, age or history are not there yet");
-	if ((unsigned)o->policies.duplicates > OTR_ERROR)
-		return otr__fail(err, OTR_E_ARG, "4.1", "no such duplicate policy: %d", (int)o->policies.duplicates);
-	if (o->author != NULL && (strlen(o->author) > OTR_MAX_AUTHOR ||
-	    !otr__text_ok((const uint8_t *)o->author, strlen(o->author), OTR__TEXT_PLAIN)))
-		return otr__fail(err, OTR_E_ARG, "2.5", "author: at most %d bytes of UTF-8 without control characters", OTR_MAX_AUTHOR);
-	if (o->message != NULL && (strlen(o->message) > OTR_MAX_MESSAGE ||
-	    !otr__text_ok((const uint8_t *)o->message, strlen(o->message), OTR__TEXT_LINES)))
-		return otr__fail(err, OTR_E_ARG, "2.5", "message: at most %d bytes of UTF-8 without control characters but newline and tab", OTR_MAX_MESSAGE);
-	return OTR_OK;
+	enum otr_status status = otr__policies_check(schema, &o->policies, err);
+
+	if (status != OTR_OK)
+		return status;
+	return otr__who_check(&(struct otr__who){ .author = o->author, .message = o->message }, err);
 }
 
 static enum otr_status
@@ -51,7 +44,7 @@ write_file(struct otr_io *io, const struct otr_schema *schema, const struct otr_
     struct otr_error *err)
 {
 	struct otr__header header = { .major = OTR_FORMAT_MAJOR, .minor = OTR_FORMAT_MINOR, .schema = *schema };
-	struct otr__record record = { .kind = OTR_KIND_CREATE };
+	struct otr__record record = otr__who_record(&(struct otr__who){ .author = o->author, .message = o->message }, OTR_KIND_CREATE);
 	struct otr__slot *slot = calloc(1, sizeof *slot);
 	struct otr__space space = { .version = 0 };
 	struct otr__store store = { .io = NULL };
@@ -91,10 +84,6 @@ write_file(struct otr_io *io, const struct otr_schema *schema, const struct otr_
 	if (status != OTR_OK)
 		goto out;
 	record.commit_ns = slot->commit_ns;
-	record.author = (const uint8_t *)(o->author == NULL ? "" : o->author);
-	record.author_bytes = (uint16_t)(o->author == NULL ? 0 : strlen(o->author));
-	record.message = (const uint8_t *)(o->message == NULL ? "" : o->message);
-	record.message_bytes = (uint16_t)(o->message == NULL ? 0 : strlen(o->message));
 	w = otr__put_into(slot->area, otr__slot_room(0));
 	otr__record_put(&w, &record);
 	slot->area_bytes = (uint16_t)otr__record_size(&record);
@@ -160,7 +149,7 @@ otr_create(const char *path, const struct otr_schema *wanted, const struct otr_c
 		schema->page_bytes = otr_default_page_bytes(schema->columns);
 	status = otr__schema_check(schema, err);
 	if (status == OTR_OK)
-		status = check_options(o, err);
+		status = check_options(schema, o, err);
 	if (status == OTR_OK && o->meta_count > 0)
 		status = otr__metadata_stream(o->meta, o->meta_count, &meta, &meta_len, err);
 	if (status == OTR_OK && o->replace)

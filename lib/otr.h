@@ -347,6 +347,12 @@ double otr_summary_rate(const struct otr_summary *s, enum otr_type type);       
 
 struct otr_writer;     /* adds rows to a file, one commit after another */
 
+struct otr_commit_result {
+	uint64_t version;              /* the version that the file has now */
+	bool committed;                /* false: the rows changed nothing, so no version was made */
+	uint64_t added, replaced, skipped, late;   /* of the rows given: new times (and equal ones under `keep`); replaced rows; rows that changed nothing; rows (of them) merged before the tree's last row */
+};
+
 struct otr_writer_options {
 	int64_t wait_ns;               /* how long a commit waits for the writer lock; 0: not at all; INT64_MAX: without end */
 	const char *author;            /* borrowed until otr_writer_close; NULL: "" */
@@ -356,13 +362,9 @@ struct otr_writer_options {
 	 * and so holds the lock while the caller adds.  May be NULL. */
 	void (*waiting)(void *arg);
 	void (*holding)(void *arg);
+	/* Called after each commit but the last of a call, where input into a file with max_size is committed in pieces (SPEC 9.4).  May be NULL. */
+	void (*piece)(void *arg, const struct otr_commit_result *result);
 	void *arg;
-};
-
-struct otr_commit_result {
-	uint64_t version;              /* the version that the file has now */
-	bool committed;                /* false: the rows changed nothing, so no version was made */
-	uint64_t added, replaced, skipped, late;   /* of the rows given: new times (and equal ones under `keep`); replaced rows; rows that changed nothing; rows (of them) merged before the tree's last row */
 };
 
 /*
@@ -390,6 +392,50 @@ OTR_MUST_CHECK enum otr_status otr_writer_add(struct otr_writer *writer, const s
 OTR_MUST_CHECK enum otr_status otr_writer_commit(struct otr_writer *writer, struct otr_commit_result *result, struct otr_error *err);
 /* Drops what was not committed.  NULL is fine. */
 void otr_writer_close(struct otr_writer *writer);
+
+/* ---- changing --------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Each of these makes one commit of its own through an open writer, with its author, message and wait, durable on return (SPEC 10.2).  What was there
+ * before stays readable under its version.  Rows that were added to the writer but not committed: OTR_E_ARG.
+ * They return OTR_OK with *result, or an error as otr_writer_commit, after which the file holds the version before.
+ */
+struct otr_change_result {
+	uint64_t version;              /* the version that the file has now */
+	bool committed;                /* false: nothing was to be changed, so no version was made */
+	uint64_t rows;                 /* of the series now */
+	uint64_t added, removed;       /* rows */
+};
+
+/* Which rows go: those of [start_ns, end_ns) that match. */
+struct otr_delete_spec {
+	int64_t start_ns, end_ns;      /* OTR_E_ARG if start is after end */
+	bool (*match)(void *arg, const struct otr_rows *rows, size_t i);   /* whether row i goes; NULL: every row of the range */
+	void *arg;
+};
+/* Removes rows (SPEC 8.1).  If there are none: no commit. */
+OTR_MUST_CHECK enum otr_status otr_writer_delete(struct otr_writer *writer, const struct otr_delete_spec *spec, struct otr_change_result *result,
+    struct otr_error *err);
+
+/*
+ * Makes a version whose rows and metadata are those of an older one, but for rows that have expired; policies stay (SPEC 8.6).  Always a commit.
+ * Works also where the newest slot is damaged, or its root page: then the version goes on from the sound slot (SPEC 10.2-2).
+ * OTR_E_NOTFOUND: no such version, or pruned (the text names the oldest kept).
+ */
+OTR_MUST_CHECK enum otr_status otr_writer_rollback(struct otr_writer *writer, uint64_t version, struct otr_change_result *result, struct otr_error *err);
+
+/* One setting: key as struct otr_meta has it. */
+struct otr_meta_change {
+	const char *key;
+	const char *value;             /* UTF-8, value_bytes of it; NULL: the key goes */
+	size_t value_bytes;
+};
+/*
+ * Changes metadata, and policies unless that is NULL (SPEC 4.1, 5.6).  What changes nothing makes no commit.  A change of policy takes effect in this commit:
+ * rows expire and versions are pruned by it.  OTR_E_ARG: a key, value or policy outside its limits, or metadata of more than OTR_MAX_META.
+ */
+OTR_MUST_CHECK enum otr_status otr_writer_set_meta(struct otr_writer *writer, const struct otr_meta_change *change, size_t count,
+    const struct otr_policies *policies, struct otr_change_result *result, struct otr_error *err);
 
 /* ---- checking --------------------------------------------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "change.h"
 #include "writer.h"
 
 #define BUFFER_BYTES (8u << 20)          /* rows gathered without the lock; stated in otr.h */
@@ -361,14 +361,18 @@ note_rows(struct otr_writer *w, const struct otr__rows *rows, size_t from, size_
 	w->digits = digits_of(rows->time_ns + from, to - from, w->digits);
 }
 
-static void
-fill_record(const struct otr_writer *w, struct otr__record *record, enum otr_kind kind)
+static struct otr__who
+who_of(const struct otr_writer *w)
 {
-	const char *author = w->options.author == NULL ? "" : w->options.author;
-	const char *message = w->options.message == NULL ? "" : w->options.message;
+	return (struct otr__who){ .author = w->options.author, .message = w->options.message };
+}
 
-	*record = (struct otr__record){ .kind = kind, .author = (const uint8_t *)author, .author_bytes = (uint16_t)strlen(author),
-		.message = (const uint8_t *)message, .message_bytes = (uint16_t)strlen(message) };
+static struct otr__record
+record_of(const struct otr_writer *w, enum otr_kind kind)
+{
+	struct otr__who who = who_of(w);
+
+	return otr__who_record(&who, kind);
 }
 
 /* Sets the counts and times of the slot: `more` rows than before, those noted among them. */
@@ -459,9 +463,8 @@ join_riding(struct otr_writer *w, struct otr__commit *k, bool *in_order, uint64_
 static size_t
 record_bytes(const struct otr_writer *w, size_t rows)
 {
-	struct otr__record record;
+	struct otr__record record = record_of(w, OTR_KIND_APPEND);
 
-	fill_record(w, &record, OTR_KIND_APPEND);
 	return otr__record_size(&record) + (rows > 0 ? otr__block_size(&w->target.header.schema, rows) : 0);
 }
 
@@ -469,7 +472,7 @@ static enum otr_status
 commit_small(struct otr_writer *w, struct otr__commit *k, bool in_order, uint64_t replaced, struct otr_error *err)
 {
 	const struct otr__rows *rows = &w->sorted.rows;
-	struct otr__record record;
+	struct otr__record record = record_of(w, in_order ? OTR_KIND_APPEND : OTR_KIND_MERGE);
 	enum otr_status status = OTR_OK;
 
 	if (!otr__commit_has_room(k, record_bytes(w, rows->n)))
@@ -479,7 +482,6 @@ commit_small(struct otr_writer *w, struct otr__commit *k, bool in_order, uint64_
 	note_rows(w, rows, 0, rows->n);
 	w->added += rows->n - replaced;
 	w->replaced += replaced;
-	fill_record(w, &record, in_order ? OTR_KIND_APPEND : OTR_KIND_MERGE);
 	record.added = rows->n;
 	record.removed = replaced;
 	fill_slot(w, k, rows->n, replaced);
@@ -488,24 +490,14 @@ commit_small(struct otr_writer *w, struct otr__commit *k, bool in_order, uint64_
 
 /* ---- large -------------------------------------------------------------------------------------------------------------- */
 
-/* The tree before this commit, with what rides in it: k->root, and its last time. */
+/* The tree before this commit, with what rides in it: k->root and w->base. */
 static enum otr_status
 settle_base(struct otr_writer *w, struct otr__commit *k, struct otr_error *err)
 {
-	enum otr_status status = OTR_OK;
-	size_t rides = k->ride.n;
+	enum otr_status status = otr__commit_settle(k, record_bytes(w, 0), err);
 
-	if (rides > 0 || !otr__commit_has_room(k, record_bytes(w, 0)))
-		status = otr__commit_spill(k, true, INT64_MAX, err);
-	if (status == OTR_OK)
-		status = otr__commit_pages(k, err);
-	if (status != OTR_OK)
-		return status;
-	k->root.first_ns = k->slot.first_ns;
-	k->root.last_ns = k->slot.last_ns;
 	w->base = k->root;
-	otr__space_settle(&k->space);
-	return OTR_OK;
+	return status;
 }
 
 /* Merges the late rows of x into k->root. */
@@ -513,8 +505,8 @@ static enum otr_status
 merge_late(struct otr_writer *w, struct otr__commit *k, const struct indexed *x, struct otr__merge_counts *counts, struct otr_error *err)
 {
 	size_t offender = 0;
-	enum otr_status status = otr__merge_rows(&k->space, &w->target.header.schema, w->target.scratch, &k->root, &x->rows, k->slot.policies.duplicates,
-	    counts, &offender, err);
+	enum otr_status status = otr__merge_rows(&k->space, &w->target.header.schema, w->target.scratch, &k->root,
+	    k->slot.horizon_ns, &x->rows, k->slot.policies.duplicates, counts, &offender, err);
 
 	if (status == OTR_E_DUPLICATE)
 		return duplicate(x->index[offender], x->rows.time_ns[offender], err);
@@ -525,14 +517,12 @@ merge_late(struct otr_writer *w, struct otr__commit *k, const struct indexed *x,
 static enum otr_status
 finish_large(struct otr_writer *w, struct otr__commit *k, uint64_t added, uint64_t removed, bool rewrite, bool plain, struct otr_error *err)
 {
-	struct otr__record record;
+	struct otr__record record = record_of(w, plain ? OTR_KIND_APPEND : OTR_KIND_MERGE);
 
-	fill_record(w, &record, plain ? OTR_KIND_APPEND : OTR_KIND_MERGE);
 	record.added = added;
 	record.removed = removed;
-	record.has_kept = rewrite;
 	if (rewrite)
-		record.kept = (struct otr__kept){ .root = w->base.ref, .base_row = k->slot.base_row, .tree_rows = w->base.rows };
+		otr__commit_keep(k, &w->base, &record);
 	fill_slot(w, k, added, removed);
 	return otr__commit_finish(k, &record, NULL, 0, err);
 }
@@ -857,6 +847,7 @@ static enum otr_status
 open_writer(const char *path, const struct otr_io *io, const struct otr_writer_options *options, struct otr_writer **writer, struct otr_error *err)
 {
 	struct otr_writer *w = calloc(1, sizeof *w);
+	struct otr__who who;
 	uint32_t columns;
 	enum otr_status status;
 
@@ -865,15 +856,10 @@ open_writer(const char *path, const struct otr_io *io, const struct otr_writer_o
 	w->options = *options;
 	if (w->options.sort_bytes == 0)
 		w->options.sort_bytes = SORT_BYTES;
-	if ((options->author != NULL && !otr__text_ok((const uint8_t *)options->author, strlen(options->author), OTR__TEXT_PLAIN)) ||
-	    (options->author != NULL && strlen(options->author) > OTR_MAX_AUTHOR)) {
-		status = otr__fail(err, OTR_E_ARG, "2.5", "author: at most %d bytes of UTF-8 without control characters", OTR_MAX_AUTHOR);
-	} else if ((options->message != NULL && !otr__text_ok((const uint8_t *)options->message, strlen(options->message), OTR__TEXT_LINES)) ||
-	    (options->message != NULL && strlen(options->message) > OTR_MAX_MESSAGE)) {
-		status = otr__fail(err, OTR_E_ARG, "2.5", "message: at most %d bytes of UTF-8 without control characters but newline and tab", OTR_MAX_MESSAGE);
-	} else {
+	who = who_of(w);
+	status = otr__who_check(&who, err);
+	if (status == OTR_OK)
 		status = path == NULL ? otr__target_open_io(io, NULL, &w->target, err) : otr__target_open(path, &w->target, err);
-	}
 	if (status != OTR_OK) {
 		free(w);
 		return status;
@@ -1055,6 +1041,50 @@ otr_writer_commit(struct otr_writer *w, struct otr_commit_result *result, struct
 	fill_result(w, committed, result);
 	reset_counts(w);
 	return OTR_OK;
+}
+
+/* ---- changes that are no rows -------------------------------------------------------------------------------------------- */
+
+/* Whether a change may be made now. */
+static enum otr_status
+check_idle(const struct otr_writer *w, struct otr_error *err)
+{
+	if (w->failed)
+		return otr__fail(err, OTR_E_ARG, "", "a commit failed before");
+	if (w->given > 0)
+		return otr__fail(err, OTR_E_ARG, "", "rows were added that are not committed");
+	return OTR_OK;
+}
+
+enum otr_status
+otr_writer_delete(struct otr_writer *w, const struct otr_delete_spec *spec, struct otr_change_result *result, struct otr_error *err)
+{
+	struct otr__patience patience = patience_of(w);
+	struct otr__who who = who_of(w);
+	enum otr_status status = check_idle(w, err);
+
+	return status == OTR_OK ? otr__change_delete(&w->target, &patience, &who, spec, result, err) : status;
+}
+
+enum otr_status
+otr_writer_rollback(struct otr_writer *w, uint64_t version, struct otr_change_result *result, struct otr_error *err)
+{
+	struct otr__patience patience = patience_of(w);
+	struct otr__who who = who_of(w);
+	enum otr_status status = check_idle(w, err);
+
+	return status == OTR_OK ? otr__change_rollback(&w->target, &patience, &who, version, result, err) : status;
+}
+
+enum otr_status
+otr_writer_set_meta(struct otr_writer *w, const struct otr_meta_change *change, size_t count, const struct otr_policies *policies,
+    struct otr_change_result *result, struct otr_error *err)
+{
+	struct otr__patience patience = patience_of(w);
+	struct otr__who who = who_of(w);
+	enum otr_status status = check_idle(w, err);
+
+	return status == OTR_OK ? otr__change_meta(&w->target, &patience, &who, change, count, policies, result, err) : status;
 }
 
 void

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * change.c - deletion, rollback, metadata (see change.h).
+ *
+ * All three first take what rides into the tree (otr__commit_settle): that tree is the base, which stays as the kept root of a deletion or a rollback.
+ *
+ *      delete      base without the rows that go
+ *      rollback    the old version's tree, cut to its rows, with the rows that rode after it; its metadata, if they differ, as a new chain
+ *      meta        base as it is; a new chain whose `previous` is the old one
+ */
+#include "change.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "metadata.h"
+
+static enum otr_status
+no_memory(struct otr_error *err)
+{
+	return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+}
+
+/* What is common to the ends of all: the result, the commit released, the lock given back. */
+static enum otr_status
+end(struct otr__target *t, struct otr__commit *k, enum otr_status status, bool committed, const struct otr__record *record,
+    struct otr_change_result *result)
+{
+	otr__commit_release(k);
+	if (status == OTR_OK)
+		*result = (struct otr_change_result){ .version = t->state.slot.version, .committed = committed, .rows = t->state.slot.rows,
+			.added = committed ? record->added : 0, .removed = committed ? record->removed : 0 };
+	otr__target_unlock(t);
+	return status;
+}
+
+/* ---- delete ------------------------------------------------------------------------------------------------------------- */
+
+static enum otr_status
+delete_rows(struct otr__commit *k, const struct otr_delete_spec *spec, struct otr__record *record, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	struct otr__root base;
+	enum otr_status status = otr__commit_settle(k, otr__record_size(record), err);
+
+	if (status != OTR_OK)
+		return status;
+	base = k->root;
+	status = otr__remove_rows(&k->space, &t->header.schema, t->scratch, &k->root, spec, &record->removed, err);
+	if (status != OTR_OK || record->removed == 0)
+		return status;
+	otr__commit_keep(k, &base, record);
+	status = otr__commit_count(k, err);
+	return status == OTR_OK ? otr__commit_finish(k, record, NULL, 0, err) : status;
+}
+
+enum otr_status
+otr__change_delete(struct otr__target *t, const struct otr__patience *patience, const struct otr__who *who, const struct otr_delete_spec *wanted,
+    struct otr_change_result *result, struct otr_error *err)
+{
+	struct otr_delete_spec spec = *wanted;
+	struct otr__record record = otr__who_record(who, OTR_KIND_DELETE);
+	struct otr__commit k;
+	const struct otr__slot *slot = &t->state.slot;
+	enum otr_status status;
+
+	if (spec.start_ns > spec.end_ns)
+		return otr__fail(err, OTR_E_ARG, "", "the range starts after its end");
+	status = otr__target_lock(t, patience, err);
+	if (status != OTR_OK)
+		return status;
+	status = otr__commit_begin(t, &k, err);
+	if (status != OTR_OK) {
+		otr__target_unlock(t);
+		return status;
+	}
+	if (spec.start_ns < slot->horizon_ns)
+		spec.start_ns = slot->horizon_ns;
+	if (slot->rows > 0 && spec.start_ns < spec.end_ns && spec.start_ns <= slot->last_ns && spec.end_ns > slot->first_ns)
+		status = delete_rows(&k, &spec, &record, err);
+	return end(t, &k, status, record.removed > 0, &record, result);
+}
+
+/* ---- metadata ----------------------------------------------------------------------------------------------------------- */
+
+static enum otr_status
+read_metadata(struct otr__target *t, uint64_t version, uint8_t **bytes, size_t *len, struct otr_error *err)
+{
+	*bytes = NULL;
+	*len = 0;
+	return otr__metadata_read(&t->store, &t->state.slot.metadata, version, bytes, len, err);
+}
+
+/* The entries of a stream, with the changes made to them.  *entry is the caller's; its strings are borrowed from the stream's copy *text (the caller's) and change. */
+static enum otr_status
+merged_entries(const uint8_t *stream, size_t len, const struct otr_meta_change *change, size_t count, struct otr_meta **entry, size_t *n, char **text,
+    struct otr_error *err)
+{
+	struct otr__reader r = otr__reader_of(stream, len);
+	const uint8_t *key, *value, *previous = NULL;
+	size_t key_len, value_len, previous_len = 0, i, used = 0;
+	enum otr_status status;
+
+	/* an entry takes eight bytes of the stream besides its strings: room for two NULs */
+	*text = malloc(len + 1);
+	*entry = malloc((len / 8 + count + 1) * sizeof **entry);
+	*n = 0;
+	if (*text == NULL || *entry == NULL)
+		return no_memory(err);
+	while ((status = otr__meta_next(&r, previous, previous_len, &key, &key_len, &value, &value_len, err)) == OTR_OK) {
+		char *at = *text + used;
+
+		previous = key;
+		previous_len = key_len;
+		memcpy(at, key, key_len);
+		at[key_len] = '\0';
+		for (i = 0; i < count && strcmp(change[i].key, at) != 0; i++)
+			;
+		if (i < count)
+			continue;
+		memcpy(at + key_len + 1, value, value_len);
+		(*entry)[(*n)++] = (struct otr_meta){ .key = at, .value = at + key_len + 1, .value_bytes = value_len };
+		used += key_len + 1 + value_len;
+	}
+	if (status != OTR_END)
+		return status;
+	for (i = 0; i < count; i++)
+		if (change[i].value != NULL)
+			(*entry)[(*n)++] = (struct otr_meta){ .key = change[i].key, .value = change[i].value, .value_bytes = change[i].value_bytes };
+	return OTR_OK;
+}
+
+/* The stream after the changes: *bytes is the caller's.  *differs: from the one in force. */
+static enum otr_status
+changed_stream(struct otr__target *t, const struct otr_meta_change *change, size_t count, uint8_t **bytes, size_t *len, bool *differs,
+    struct otr_error *err)
+{
+	uint8_t *old;
+	size_t old_len, n;
+	struct otr_meta *entry = NULL;
+	char *text = NULL;
+	enum otr_status status = read_metadata(t, t->state.slot.version, &old, &old_len, err);
+
+	*bytes = NULL;
+	*len = 0;
+	if (status == OTR_OK)
+		status = merged_entries(old, old_len, change, count, &entry, &n, &text, err);
+	if (status == OTR_OK)
+		status = otr__metadata_stream(entry, n, bytes, len, err);
+	if (status == OTR_OK)
+		*differs = old_len != *len || (old_len > 0 && memcmp(old, *bytes, old_len) != 0);
+	free(entry);
+	free(text);
+	free(old);
+	return status;
+}
+
+static bool
+policies_equal(const struct otr_policies *a, const struct otr_policies *b)
+{
+	return a->duplicates == b->duplicates && a->has_max_size == b->has_max_size && a->max_bytes == b->max_bytes && a->has_retain == b->has_retain &&
+	    a->retain_ns == b->retain_ns && a->history == b->history && a->history_value == b->history_value;
+}
+
+static enum otr_status
+change_meta(struct otr__commit *k, const struct otr_meta_change *change, size_t count, const struct otr_policies *policies, struct otr__record *record,
+    bool *committed, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	bool policy = policies != NULL && !policies_equal(policies, &t->state.slot.policies), differs = false;
+	uint8_t *bytes = NULL;
+	size_t len;
+	enum otr_status status = changed_stream(t, change, count, &bytes, &len, &differs, err);
+
+	*committed = policy || differs;
+	if (status == OTR_OK && *committed) {
+		status = otr__commit_settle(k, otr__record_size(record), err);
+		if (status == OTR_OK && differs)
+			status = otr__metadata_write(&k->space, bytes, len, &k->slot.metadata, err);
+		if (status == OTR_OK && policy)
+			k->slot.policies = *policies;
+		if (status == OTR_OK)
+			status = otr__commit_finish(k, record, NULL, 0, err);
+	}
+	free(bytes);
+	return status;
+}
+
+enum otr_status
+otr__change_meta(struct otr__target *t, const struct otr__patience *patience, const struct otr__who *who, const struct otr_meta_change *change,
+    size_t count, const struct otr_policies *policies, struct otr_change_result *result, struct otr_error *err)
+{
+	struct otr__record record = otr__who_record(who, OTR_KIND_META);
+	struct otr__commit k;
+	bool committed = false;
+	enum otr_status status = policies == NULL ? OTR_OK : otr__policies_check(&t->header.schema, policies, err);
+
+	if (status == OTR_OK)
+		status = otr__target_lock(t, patience, err);
+	if (status != OTR_OK)
+		return status;
+	status = otr__commit_begin(t, &k, err);
+	if (status != OTR_OK) {
+		otr__target_unlock(t);
+		return status;
+	}
+	status = change_meta(&k, change, count, policies, &record, &committed, err);
+	return end(t, &k, status, committed, &record, result);
+}
+
+/* ---- rollback ----------------------------------------------------------------------------------------------------------- */
+
+/* Metadata as they were at version, as a new chain where they differ from those in force. */
+static enum otr_status
+restore_metadata(struct otr__commit *k, uint64_t version, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	uint8_t *old = NULL, *now = NULL;
+	size_t old_len, now_len;
+	enum otr_status status = read_metadata(t, version, &old, &old_len, err);
+
+	if (status == OTR_OK)
+		status = read_metadata(t, t->state.slot.version, &now, &now_len, err);
+	if (status == OTR_OK && (old_len != now_len || (old_len > 0 && memcmp(old, now, old_len) != 0)))
+		status = otr__metadata_write(&k->space, old, old_len, &k->slot.metadata, err);
+	free(old);
+	free(now);
+	return status;
+}
+
+/* How many of the first n rows of root have not expired. */
+static enum otr_status
+rows_left(struct otr__commit *k, const struct otr__root *root, uint64_t n, uint64_t *left, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	struct otr__tree tree;
+	struct otr__rows rows;
+	uint64_t gone = 0;
+	enum otr_status status;
+
+	*left = n;
+	if (n == 0 || k->slot.horizon_ns == INT64_MIN)
+		return OTR_OK;
+	if (!otr__rows_init(&rows, t->header.schema.columns, 64))
+		return no_memory(err);
+	status = otr__tree_open(&tree, &t->store, &t->header.schema, t->scratch, &root->ref, root->rows, n, err);
+	if (status == OTR_OK)
+		status = otr__tree_seek(&tree, k->slot.horizon_ns, &rows, &gone, err);
+	otr__rows_release(&rows);
+	*left = n - gone;
+	return status;
+}
+
+/* k->root, base_row: the tree of the version, whose riding rows are added to it. */
+static enum otr_status
+restore_tree(struct otr__commit *k, const struct otr__version *v, const struct otr__root *base, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	const struct otr__slot *found = &t->state.slot;
+	struct otr__root root = { .ref = v->from.root, .rows = v->from.tree_rows };
+	struct otr__builder *b = NULL;
+	uint64_t n = v->tree_end - v->from.base_row, left;
+	enum otr_status status;
+
+	/* the present tree's right edge may have been rewritten when the riding rows went into it: the base has the same rows, and more */
+	if (v->record.version >= found->newest_rewrite && base->ref.page != 0)
+		root = *base;
+	k->slot.base_row = v->from.base_row;
+	status = rows_left(k, &root, n, &left, err);
+	if (status != OTR_OK)
+		return status;
+	if (left == 0) {
+		/* nothing of that tree is left to be read: only what rode after it */
+		k->slot.base_row += n;
+		root = (struct otr__root){ .rows = 0 };
+		n = 0;
+	}
+	k->root = root;
+	if (n == root.rows && v->ride.n == 0)
+		return OTR_OK;
+	if (n > 0)
+		status = otr__builder_create_after(&k->space, &t->header.schema, t->scratch, &root, n, &b, err);
+	else
+		status = otr__builder_create(&k->space, &t->header.schema, t->scratch, &(struct otr__root){ .rows = 0 }, &b, err);
+	if (status == OTR_OK)
+		status = otr__builder_append(b, &v->ride, 0, v->ride.n, err);
+	if (status == OTR_OK)
+		status = otr__builder_finish(b, &k->root, err);
+	otr__builder_free(b);
+	return status;
+}
+
+static enum otr_status
+roll_back(struct otr__commit *k, const struct otr__version *v, struct otr__record *record, struct otr_error *err)
+{
+	uint64_t before = k->slot.rows;
+	struct otr__root base;
+	enum otr_status status = otr__commit_settle(k, otr__record_size(record), err);
+
+	if (status != OTR_OK)
+		return status;
+	base = k->root;
+	otr__commit_keep(k, &base, record);
+	if (v->record.version < k->target->state.slot.version) {
+		status = restore_tree(k, v, &base, err);
+		if (status == OTR_OK)
+			status = restore_metadata(k, v->record.version, err);
+		if (status == OTR_OK)
+			status = otr__commit_count(k, err);
+		k->slot.time_digits = v->record.time_digits;
+	}
+	if (status != OTR_OK)
+		return status;
+	record->added = k->slot.rows > before ? k->slot.rows - before : 0;
+	record->removed = k->slot.rows < before ? before - k->slot.rows : 0;
+	return otr__commit_finish(k, record, NULL, 0, err);
+}
+
+enum otr_status
+otr__change_rollback(struct otr__target *t, const struct otr__patience *patience, const struct otr__who *who, uint64_t version,
+    struct otr_change_result *result, struct otr_error *err)
+{
+	struct otr__record record = otr__who_record(who, OTR_KIND_ROLLBACK);
+	struct otr__version *v = malloc(sizeof *v);
+	struct otr__commit k;
+	enum otr_status status = v == NULL ? no_memory(err) : otr__target_lock_to_mend(t, patience, err);
+
+	if (status == OTR_OK) {
+		struct otr__log log = { .store = &t->store, .slot = &t->state.slot, .schema = &t->header.schema, .scratch = t->scratch };
+
+		status = otr__log_version(&log, version, v, err);
+		if (status != OTR_OK)
+			otr__target_unlock(t);
+	}
+	if (status != OTR_OK) {
+		free(v);
+		return status;
+	}
+	status = otr__commit_begin(t, &k, err);
+	if (status == OTR_OK)
+		status = end(t, &k, roll_back(&k, v, &record, err), true, &record, result);
+	else
+		otr__target_unlock(t);
+	otr__rows_release(&v->ride);
+	free(v);
+	return status;
+}
