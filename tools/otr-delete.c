@@ -50,11 +50,11 @@ take_options(const struct opts_given *g, struct opts *o)
 	return writer_commit(g, &o->commit);
 }
 
-/* ---- reading: the range, and the counts of --dry-run ---- */
+/* ---- reading: the range, and whether there is anything to do ---- */
 
-/* How many rows of [start, end) the filter lets through; without one the statistics know. */
+/* How many rows of [start, end) the filter lets through, counted no further than `enough`; without a filter the statistics know. */
 static enum otr_status
-count(struct otr *file, const struct filter *filter, int64_t start, int64_t end, uint64_t *matches, struct otr_error *err)
+count(struct otr *file, const struct filter *filter, int64_t start, int64_t end, uint64_t enough, uint64_t *matches, struct otr_error *err)
 {
 	struct otr_window_spec spec = { .kind = OTR_WINDOW_WHOLE, .start_ns = start, .end_ns = end };
 	struct otr_window window = { 0 };
@@ -73,56 +73,44 @@ count(struct otr *file, const struct filter *filter, int64_t start, int64_t end,
 		return status;
 	}
 	status = otr_cursor_open(file, start, end, filter_columns(filter), false, &cursor, err);
-	while (status == OTR_OK && (status = otr_cursor_next(cursor, &rows, err)) == OTR_OK)
+	while (status == OTR_OK && *matches < enough && (status = otr_cursor_next(cursor, &rows, err)) == OTR_OK)
 		for (size_t i = 0; i < rows.n; i++)
 			*matches += filter_match(filter, &rows, i);
 	otr_cursor_close(cursor);
 	return status == OTR_END ? OTR_OK : status;
 }
 
-static int
-tell_dry_run(const struct opts *o, struct otr *file, const struct otr_info *info, int64_t start, int64_t end)
-{
-	struct otr_error err = { 0 };
-	uint64_t matches;
-
-	if (count(file, o->filter, start, end, &matches, &err) != OTR_OK)
-		return cli_failed(o->path, &err);
-	if (!o->quiet)
-		cli_note(o->path, "%llu of %llu rows would be deleted", (unsigned long long)matches, (unsigned long long)info->rows);
-	if (o->print_version) {
-		int status = writer_print_version(info->version);
-
-		if (status != CLI_OK)
-			return status;
-	}
-	return o->fail_empty && matches == 0 ? CLI_NO : CLI_OK;
-}
+struct found {
+	int64_t start, end;            /* the range in the file */
+	uint64_t matches;              /* in the version read; without --dry-run no more than whether there are any */
+	struct otr_info info;
+};
 
 /*
  * What the range means in the file now: first and last are those of the version when the run began.  An empty series has neither, so that a
- * range which counts from them is empty.  A dry run is done here.
+ * range which counts from them is empty.  Where nothing matches there is nothing to lock or write: the run is over as if it had come just
+ * before the next commit.
  */
 static int
-read_file(const struct opts *o, int64_t *start, int64_t *end)
+look(const struct opts *o, struct found *f)
 {
 	static const struct reader_at newest = { .kind = READER_NEWEST };
 	struct otr *file = NULL;
-	struct otr_info info;
+	struct otr_error err = { 0 };
 	bool of_rows = o->range.start.base == TIMEARG_FIRST || o->range.start.base == TIMEARG_LAST || o->range.end.base == TIMEARG_FIRST ||
 	    o->range.end.base == TIMEARG_LAST;
 	int worst = CLI_OK, status = reader_open(o->path, &newest, &file, &worst);
 
 	if (status != CLI_OK)
 		return status;
-	otr_get_info(file, &info);
+	otr_get_info(file, &f->info);
 	if ((status = filter_open(o->filter, otr_schema(file), o->path)) != CLI_OK ||
-	    (status = reader_range_in(&o->range, &o->clock, &info, o->path, start, end)) != CLI_OK)
+	    (status = reader_range_in(&o->range, &o->clock, &f->info, o->path, &f->start, &f->end)) != CLI_OK)
 		goto out;
-	if (of_rows && info.rows == 0)
-		*start = *end = 0;
-	if (o->dry_run)
-		status = tell_dry_run(o, file, &info, *start, *end);
+	if (of_rows && f->info.rows == 0)
+		f->start = f->end = 0;
+	if (count(file, o->filter, f->start, f->end, o->dry_run ? UINT64_MAX : 1, &f->matches, &err) != OTR_OK)
+		status = cli_failed(o->path, &err);
 out:
 	otr_close(file);
 	return cli_worst(status, worst);             /* a stand-in for a damaged version is nothing to delete from */
@@ -137,37 +125,46 @@ match(void *arg, const struct otr_rows *rows, size_t i)
 }
 
 static int
-delete_rows(const struct opts *o, int64_t start, int64_t end)
+delete_rows(const struct opts *o, const struct found *f, struct otr_change_result *result)
 {
-	struct otr_delete_spec spec = { .start_ns = start, .end_ns = end };
-	struct otr_change_result result = { 0 };
+	struct otr_delete_spec spec = { .start_ns = f->start, .end_ns = f->end };
 	struct otr_writer *writer = NULL;
 	struct otr_error err = { 0 };
 	int status = writer_open(o->path, &o->commit, o->verbose, &writer);
 
 	if (status == CLI_OK)
 		status = filter_open(o->filter, otr_writer_schema(writer), o->path);        /* the file may be another by now */
-	if (status != CLI_OK)
-		goto out;
 	if (o->filter != NULL) {
-		spec.columns = filter_columns(o->filter);
 		spec.match = match;
 		spec.arg = o->filter;
 	}
-	if (otr_writer_delete(writer, &spec, &result, &err) != OTR_OK) {
+	if (status == CLI_OK && otr_writer_delete(writer, &spec, result, &err) != OTR_OK)
 		status = cli_failed(o->path, &err);
-		goto out;
-	}
-	if (o->verbose)
+	otr_writer_close(writer);
+	return status;
+}
+
+static int
+run(const struct opts *o)
+{
+	struct otr_change_result result = { 0 };
+	struct found f = { 0 };
+	int status = look(o, &f);
+
+	if (status == CLI_OK && !o->dry_run && f.matches > 0)
+		status = delete_rows(o, &f, &result);
+	else
+		result = (struct otr_change_result){ .version = f.info.version, .rows = f.info.rows };
+	if (status != CLI_OK)
+		return status;
+	if (o->dry_run && !o->quiet)
+		cli_note(o->path, "%llu of %llu rows would be deleted", (unsigned long long)f.matches, (unsigned long long)f.info.rows);
+	else if (o->verbose)
 		cli_note(o->path, "%llu of %llu rows deleted; version %llu", (unsigned long long)result.removed,
 		    (unsigned long long)(result.rows + result.removed), (unsigned long long)result.version);
 	if (o->print_version)
 		status = writer_print_version(result.version);
-	if (status == CLI_OK && o->fail_empty && result.removed == 0)
-		status = CLI_NO;
-out:
-	otr_writer_close(writer);
-	return status;
+	return status == CLI_OK && o->fail_empty && (o->dry_run ? f.matches : result.removed) == 0 ? CLI_NO : status;
 }
 
 int
@@ -175,7 +172,6 @@ main(int argc, const char **argv)
 {
 	struct opts_given given;
 	struct opts o;
-	int64_t start, end;
 	int status;
 
 	cli_start("otr-delete");
@@ -183,9 +179,7 @@ main(int argc, const char **argv)
 		return status;
 	status = take_options(&given, &o);
 	if (status == CLI_OK)
-		status = read_file(&o, &start, &end);
-	if (status == CLI_OK && !o.dry_run)
-		status = delete_rows(&o, start, end);
+		status = run(&o);
 	filter_free(o.filter);
 	reader_clock_free(&o.clock);
 	opts_release(&given);
