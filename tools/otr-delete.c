@@ -10,7 +10,7 @@
 static const struct opts_about about = {
 	.tool = OPTS_DELETE,
 	.synopsis = "otr-delete [options] FILE {-s TIME | -e TIME | --where EXPR | --all}...\n",
-	.purpose = "Removes the rows in the range that match, in one commit; versions before keep them.\n",
+	.purpose = "Removes the rows in the range that match; the versions before keep them.\n",
 	.examples = "  otr-delete -s 2023-11-14 -e 2023-11-15 --where 'temp > 80' pump.otr\n"
 		    "  otr-delete --dry-run -e -90d pump.otr\n",
 };
