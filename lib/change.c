@@ -15,6 +15,7 @@
 
 #include "log.h"
 #include "metadata.h"
+#include "retain.h"
 
 static enum otr_status
 no_memory(struct otr_error *err)
@@ -22,37 +23,114 @@ no_memory(struct otr_error *err)
 	return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 }
 
-/* What is common to the ends of all: the result, the commit released, the lock given back. */
-static enum otr_status
-end(struct otr__target *t, struct otr__commit *k, enum otr_status status, bool committed, const struct otr__record *record,
-    struct otr_change_result *result)
+static void
+fill_result(const struct otr__target *t, bool committed, uint64_t added, uint64_t removed, struct otr_change_result *result)
 {
-	otr__commit_release(k);
+	*result = (struct otr_change_result){ .version = t->state.slot.version, .committed = committed, .rows = t->state.slot.rows, .added = added,
+		.removed = removed };
+}
+
+/*
+ * The base, after what the policies want gone went.  more: pages that the change writes at the most on top of it.
+ */
+static enum otr_status
+settle(struct otr__commit *k, const struct otr__record *record, uint64_t more, struct otr_error *err)
+{
+	struct otr__slot *slot = &k->slot;
+	uint64_t pages;
+	enum otr_status status = otr__retain_pages(k, 0, &pages, err);
+
 	if (status == OTR_OK)
-		*result = (struct otr_change_result){ .version = t->state.slot.version, .committed = committed, .rows = t->state.slot.rows,
-			.added = committed ? record->added : 0, .removed = committed ? record->removed : 0 };
-	otr__target_unlock(t);
-	return status;
+		status = otr__retain(k, slot->rows > 0 ? slot->last_ns : INT64_MIN, pages + more, err);
+	return status == OTR_OK ? otr__commit_settle(k, otr__record_size(record), err) : status;
 }
 
 /* ---- delete ------------------------------------------------------------------------------------------------------------- */
 
 static enum otr_status
-delete_rows(struct otr__commit *k, const struct otr_delete_spec *spec, struct otr__record *record, struct otr_error *err)
+delete_rows(struct otr__commit *k, const struct otr_delete_spec *spec, uint64_t pages, struct otr__record *record, struct otr_error *err)
 {
 	struct otr__target *t = k->target;
 	struct otr__root base;
-	enum otr_status status = otr__commit_settle(k, otr__record_size(record), err);
+	struct otr_delete_spec left = *spec;
+	enum otr_status status = settle(k, record, pages, err);
 
 	if (status != OTR_OK)
 		return status;
 	base = k->root;
-	status = otr__remove_rows(&k->space, &t->header.schema, t->scratch, &k->root, spec, &record->removed, err);
+	if (left.start_ns < k->slot.horizon_ns)
+		left.start_ns = k->slot.horizon_ns;
+	if (left.start_ns >= left.end_ns)
+		return OTR_OK;
+	status = otr__remove_rows(&k->space, &t->header.schema, t->scratch, &k->root, &left, &record->removed, err);
 	if (status != OTR_OK || record->removed == 0)
 		return status;
 	otr__commit_keep(k, &base, record);
 	status = otr__commit_count(k, err);
 	return status == OTR_OK ? otr__commit_finish(k, record, NULL, 0, err) : status;
+}
+
+/*
+ * A predicate may cut every leaf.  In a file of fixed size that is done in pieces of so many leaves that one commit may write them: *end_ns is the end of the
+ * piece that begins at start_ns.
+ */
+static enum otr_status
+end_of_piece(struct otr__commit *k, const struct otr_delete_spec *spec, int64_t *end_ns, uint64_t *pages, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	uint64_t limit = otr__retain_piece(&t->header.schema, &k->slot), leaves, position, one;
+	struct otr__tree tree;
+	struct otr__leaf_at at;
+	enum otr_status status = otr__retain_pages(k, 0, &one, err);
+
+	*end_ns = spec->end_ns;
+	*pages = 4 * one;                    /* both ends of a range; a spill's pages are more than the levels of the tree */
+	if (status != OTR_OK || spec->match == NULL || limit == UINT64_MAX || k->root.ref.page == 0)
+		return status;
+	leaves = limit / one > 2 ? limit / one - 2 : 1;
+	*pages = limit;
+	status = otr__tree_open(&tree, &t->store, &t->header.schema, t->scratch, &k->root.ref, k->root.rows, k->root.rows, err);
+	if (status == OTR_OK)
+		status = otr__tree_leaf_of(&tree, spec->start_ns, &at, err);
+	for (; status == OTR_OK && tree.level > 0 && leaves > 0; leaves--) {
+		if (at.last_ns >= spec->end_ns - 1)
+			return OTR_OK;
+		*end_ns = at.last_ns + 1;
+		position = at.position + at.rows;
+		if (position == k->root.rows) {
+			*end_ns = spec->end_ns;
+			return OTR_OK;
+		}
+		status = otr__tree_leaf_at(&tree, position, &at, err);
+	}
+	return status == OTR_END ? OTR_OK : status;
+}
+
+/* One piece, which is usually all of it: *end_ns tells where it ends. */
+static enum otr_status
+delete_piece(struct otr__target *t, const struct otr_delete_spec *spec, struct otr__record *record, int64_t *end_ns, struct otr_error *err)
+{
+	struct otr_delete_spec piece = *spec;
+	const struct otr__slot *slot = &t->state.slot;
+	struct otr__commit k;
+	uint64_t pages;
+	enum otr_status status;
+
+	record->removed = 0;
+	*end_ns = piece.end_ns;
+	if (piece.start_ns < slot->horizon_ns)
+		piece.start_ns = slot->horizon_ns;
+	if (slot->rows == 0 || piece.start_ns >= piece.end_ns || piece.start_ns > slot->last_ns || piece.end_ns <= slot->first_ns)
+		return OTR_OK;
+	status = otr__commit_begin(t, &k, err);
+	if (status != OTR_OK)
+		return status;
+	status = end_of_piece(&k, &piece, &piece.end_ns, &pages, err);
+	*end_ns = piece.end_ns;
+	if (status == OTR_OK)
+		status = delete_rows(&k, &piece, pages, record, err);
+	otr__commit_release(&k);
+	return status;
 }
 
 enum otr_status
@@ -61,8 +139,7 @@ otr__change_delete(struct otr__target *t, const struct otr__patience *patience, 
 {
 	struct otr_delete_spec spec = *wanted;
 	struct otr__record record = otr__who_record(who, OTR_KIND_DELETE);
-	struct otr__commit k;
-	const struct otr__slot *slot = &t->state.slot;
+	uint64_t removed = 0;
 	enum otr_status status;
 
 	if (spec.start_ns > spec.end_ns)
@@ -70,16 +147,17 @@ otr__change_delete(struct otr__target *t, const struct otr__patience *patience, 
 	status = otr__target_lock(t, patience, err);
 	if (status != OTR_OK)
 		return status;
-	status = otr__commit_begin(t, &k, err);
-	if (status != OTR_OK) {
-		otr__target_unlock(t);
-		return status;
-	}
-	if (spec.start_ns < slot->horizon_ns)
-		spec.start_ns = slot->horizon_ns;
-	if (slot->rows > 0 && spec.start_ns < spec.end_ns && spec.start_ns <= slot->last_ns && spec.end_ns > slot->first_ns)
-		status = delete_rows(&k, &spec, &record, err);
-	return end(t, &k, status, record.removed > 0, &record, result);
+	do {
+		int64_t end_ns;
+
+		status = delete_piece(t, &spec, &record, &end_ns, err);
+		removed += record.removed;
+		spec.start_ns = end_ns;
+	} while (status == OTR_OK && spec.start_ns < spec.end_ns);
+	if (status == OTR_OK)
+		fill_result(t, removed > 0, 0, removed, result);
+	otr__target_unlock(t);
+	return status;
 }
 
 /* ---- metadata ----------------------------------------------------------------------------------------------------------- */
@@ -175,11 +253,18 @@ change_meta(struct otr__commit *k, const struct otr_meta_change *change, size_t 
 
 	*committed = policy || differs;
 	if (status == OTR_OK && *committed) {
-		status = otr__commit_settle(k, otr__record_size(record), err);
+		/* what rides came under the old duplicate policy; all else of the new ones holds from here on */
+		if (policy) {
+			k->slot.policies = *policies;
+			k->slot.policies.duplicates = t->state.slot.policies.duplicates;
+		}
+		status = settle(k, record, len / t->header.schema.page_bytes + 2, err);
+		if (policy) {
+			k->slot.policies.duplicates = policies->duplicates;
+			k->space.limit = 0;              /* a file that fills its new size already must be able to say so */
+		}
 		if (status == OTR_OK && differs)
 			status = otr__metadata_write(&k->space, bytes, len, &k->slot.metadata, err);
-		if (status == OTR_OK && policy)
-			k->slot.policies = *policies;
 		if (status == OTR_OK)
 			status = otr__commit_finish(k, record, NULL, 0, err);
 	}
@@ -201,12 +286,14 @@ otr__change_meta(struct otr__target *t, const struct otr__patience *patience, co
 	if (status != OTR_OK)
 		return status;
 	status = otr__commit_begin(t, &k, err);
-	if (status != OTR_OK) {
-		otr__target_unlock(t);
-		return status;
+	if (status == OTR_OK) {
+		status = change_meta(&k, change, count, policies, &record, &committed, err);
+		otr__commit_release(&k);
 	}
-	status = change_meta(&k, change, count, policies, &record, &committed, err);
-	return end(t, &k, status, committed, &record, result);
+	if (status == OTR_OK)
+		fill_result(t, committed, 0, 0, result);
+	otr__target_unlock(t);
+	return status;
 }
 
 /* ---- rollback ----------------------------------------------------------------------------------------------------------- */
@@ -260,19 +347,21 @@ restore_tree(struct otr__commit *k, const struct otr__version *v, const struct o
 	const struct otr__slot *found = &t->state.slot;
 	struct otr__root root = { .ref = v->from.root, .rows = v->from.tree_rows };
 	struct otr__builder *b = NULL;
-	uint64_t n = v->tree_end - v->from.base_row, left;
+	uint64_t n, left;
 	enum otr_status status;
 
-	/* the present tree's right edge may have been rewritten when the riding rows went into it: the base has the same rows, and more */
-	if (v->record.version >= found->newest_rewrite && base->ref.page != 0)
+	/* the present tree's edges may have been rewritten when the riding rows went into it and rows expired: the base has the rows that are left, and more */
+	if (v->record.version >= found->newest_rewrite)
 		root = *base;
-	k->slot.base_row = v->from.base_row;
+	else
+		k->slot.base_row = v->from.base_row;
+	n = v->tree_end > k->slot.base_row && root.ref.page != 0 ? v->tree_end - k->slot.base_row : 0;
 	status = rows_left(k, &root, n, &left, err);
 	if (status != OTR_OK)
 		return status;
 	if (left == 0) {
 		/* nothing of that tree is left to be read: only what rode after it */
-		k->slot.base_row += n;
+		k->slot.base_row = v->tree_end;
 		root = (struct otr__root){ .rows = 0 };
 		n = 0;
 	}
@@ -294,15 +383,19 @@ restore_tree(struct otr__commit *k, const struct otr__version *v, const struct o
 static enum otr_status
 roll_back(struct otr__commit *k, const struct otr__version *v, struct otr__record *record, struct otr_error *err)
 {
-	uint64_t before = k->slot.rows;
+	uint64_t before = k->slot.rows, pages;
 	struct otr__root base;
-	enum otr_status status = otr__commit_settle(k, otr__record_size(record), err);
+	enum otr_status status = otr__retain_pages(k, v->ride.n, &pages, err);
+
+	if (status == OTR_OK)
+		status = settle(k, record, pages + 2, err);
 
 	if (status != OTR_OK)
 		return status;
 	base = k->root;
 	otr__commit_keep(k, &base, record);
 	if (v->record.version < k->target->state.slot.version) {
+		k->recount = true;               /* it may have been pruned just now */
 		status = restore_tree(k, v, &base, err);
 		if (status == OTR_OK)
 			status = restore_metadata(k, v->record.version, err);
@@ -338,10 +431,13 @@ otr__change_rollback(struct otr__target *t, const struct otr__patience *patience
 		return status;
 	}
 	status = otr__commit_begin(t, &k, err);
+	if (status == OTR_OK) {
+		status = roll_back(&k, v, &record, err);
+		otr__commit_release(&k);
+	}
 	if (status == OTR_OK)
-		status = end(t, &k, roll_back(&k, v, &record, err), true, &record, result);
-	else
-		otr__target_unlock(t);
+		fill_result(t, true, record.added, record.removed, result);
+	otr__target_unlock(t);
 	otr__rows_release(&v->ride);
 	free(v);
 	return status;

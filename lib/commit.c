@@ -37,6 +37,8 @@
 #define LOG_RECORDS 4096u
 /* The least that a file of fixed size has beside its first 16 KiB: an eighth of it takes the pages of a spill. */
 #define MAX_SIZE_PAGES 96u
+/* Pages by which a file grows at the least between two counts of what it reaches. */
+#define RECOUNT_MIN 64u
 
 enum otr_status
 otr__target_open_io(const struct otr_io *io, const char *path, struct otr__target *t, struct otr_error *err)
@@ -728,7 +730,11 @@ otr__commit_count(struct otr__commit *k, struct otr_error *err)
 		status = otr__tree_open(&tree, &t->store, &t->header.schema, t->scratch, &k->root.ref, k->root.rows, k->root.rows, err);
 	if (status == OTR_OK)
 		status = otr__tree_seek(&tree, slot->horizon_ns, &rows, &from, err);
-	if (status == OTR_OK && from < k->root.rows) {
+	if (status == OTR_OK && from == k->root.rows) {
+		/* all that is left has expired: nobody may read it any more */
+		slot->base_row += k->root.rows;
+		k->root = (struct otr__root){ .rows = 0 };
+	} else if (status == OTR_OK) {
 		status = otr__tree_leaf_at(&tree, from, &at, err);
 		if (status == OTR_OK)
 			status = otr__tree_leaf_rows(&tree, &at, 0, &rows, err);
@@ -814,6 +820,36 @@ write_slot(struct otr__commit *k, bool after_creation, struct otr_error *err)
 	return OTR_OK;
 }
 
+/* Whether the file has grown over a step since the version before, an eighth of it or so, while pages may have become free that nobody counted. */
+static bool
+recount_pays(const struct otr__commit *k)
+{
+	const struct otr_policies *p = &k->slot.policies;
+	uint64_t step = RECOUNT_MIN;
+
+	while (step < k->slot.page_count / 16)
+		step *= 2;
+	if (k->recount)
+		return true;
+	return !p->has_max_size && (p->has_retain || p->history != OTR_HISTORY_ALL) &&
+	    k->slot.page_count / step != k->target->state.slot.page_count / step;
+}
+
+/* Counts the live pages, so that the next commit sees whether a walk for free ones pays (SPEC 4.1-2). */
+static enum otr_status
+recount(struct otr__commit *k, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	uint64_t live;
+	enum otr_status status = otr__reach_count(&t->store, &t->header, &k->slot, t->scratch, &live, err);
+
+	if (status == OTR_E_CORRUPT || status == OTR_E_TRUNCATED)
+		return OTR_OK;              /* a bad page on the way: the file grows instead */
+	if (status == OTR_OK)
+		k->slot.live_pages = live;
+	return status;
+}
+
 enum otr_status
 otr__commit_finish(struct otr__commit *k, struct otr__record *record, const struct otr__rows *rows, size_t n, struct otr_error *err)
 {
@@ -865,5 +901,7 @@ otr__commit_finish(struct otr__commit *k, struct otr__record *record, const stru
 		return otr__fail(err, OTR_E_LIMIT, "4.3", "the record does not fit into the slot");
 	most = (OTR__SLOT_BODY - OTR__SLOT_FIXED - slot->area_bytes) / 8;
 	status = otr__space_finish(&k->space, record->has_kept, most < OTR__FREED_MAX ? most : OTR__FREED_MAX, slot, err);
+	if (status == OTR_OK && recount_pays(k))
+		status = recount(k, err);
 	return status == OTR_OK ? write_slot(k, after_creation, err) : status;
 }

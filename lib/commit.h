@@ -77,6 +77,7 @@ struct otr__commit {
 	bool plain;                          /* the group is plain so far (SPEC 4.6-4) */
 	size_t depth;                        /* how far before the end a row came in */
 	bool wrote_pages;
+	bool recount;                        /* pages that were not counted any more are reached again */
 	uint8_t *page;                       /* work space */
 };
 

@@ -24,22 +24,13 @@ struct otr_cursor {
 	struct otr__walk walk;
 	uint64_t columns;
 	bool reverse;
+	bool sought;                       /* from and to are set */
 	uint64_t from, to;                 /* row numbers still to be given */
 	struct otr__rows rows;             /* the leaf that was lent last */
 	size_t bits_capacity;              /* bytes a column of bits */
 	uint8_t *bits;                     /* shifted or reversed presence bits, column after column; NULL: not needed yet */
 	struct otr_error failure;          /* status OTR_OK: none yet */
 };
-
-static enum otr_status
-recover(struct otr_cursor *c, enum otr_status failure, struct otr_error *err)
-{
-	enum otr_status status = otr__db_recover(c->file, &c->snapshot, failure, err);
-
-	if (status == OTR_OK)
-		otr__walk_reset(&c->walk, &c->snapshot->tree);
-	return status;
-}
 
 /* Row number of the first row with time >= time_ns. */
 static enum otr_status
@@ -59,6 +50,31 @@ row_of(struct otr_cursor *c, int64_t time_ns, uint64_t *row, struct otr_error *e
 		position += time_ns == INT64_MAX ? s->ride.n : otr__lower_bound(s->ride.time_ns, s->ride.n, time_ns);
 	*row = s->base_row + position;
 	return OTR_OK;
+}
+
+/* The horizon moved: rows that are still to be given must not be among those that went. */
+static enum otr_status
+check_expiry(struct otr_cursor *c, struct otr_error *err)
+{
+	uint64_t first;
+	enum otr_status status = c->sought ? row_of(c, c->snapshot->horizon_ns, &first, err) : OTR_OK;
+
+	if (status == OTR_OK && c->sought && c->from < first)
+		return otr__fail(err, OTR_E_EXPIRED, "10.4-5", "snapshot expired: row %llu of version %llu is no longer kept", (unsigned long long)c->from,
+		    (unsigned long long)c->snapshot->version);
+	return status;
+}
+
+static enum otr_status
+recover(struct otr_cursor *c, enum otr_status failure, struct otr_error *err)
+{
+	int64_t horizon_ns = c->snapshot->horizon_ns;
+	enum otr_status status = otr__db_recover(c->file, &c->snapshot, failure, err);
+
+	if (status != OTR_OK)
+		return status;
+	otr__walk_reset(&c->walk, &c->snapshot->tree);
+	return c->snapshot->horizon_ns > horizon_ns ? check_expiry(c, err) : OTR_OK;
 }
 
 static enum otr_status
@@ -111,6 +127,7 @@ otr_cursor_open(struct otr *file, int64_t start_ns, int64_t end_ns, uint64_t col
 		otr_cursor_close(c);
 		return status;
 	}
+	c->sought = true;
 	*cursor = c;
 	return OTR_OK;
 }

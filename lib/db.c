@@ -208,10 +208,32 @@ measure(struct otr *file, struct otr__snapshot *s, struct otr_error *err)
 	return OTR_OK;
 }
 
-static struct otr__log
-log_of(struct otr *file)
+struct otr__log
+otr__db_log(struct otr *file)
 {
 	return (struct otr__log){ .store = &file->store, .slot = &file->state.slot, .schema = &file->header.schema, .scratch = file->scratch };
+}
+
+/* Riding rows that expired: then the whole tree did, and only the rest of them is left (SPEC 8.5). */
+static enum otr_status
+drop_expired_riding(struct otr *file, struct otr__snapshot *s, struct otr_error *err)
+{
+	size_t gone = otr__lower_bound(s->ride.time_ns, s->ride.n, s->horizon_ns);
+	struct otr__rows left;
+
+	if (gone == 0)
+		return OTR_OK;
+	if (!otr__rows_init(&left, file->header.schema.columns, s->ride.n - gone + 1))
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	otr__rows_append(&left, &s->ride, gone, s->ride.n);
+	left.decoded = s->ride.decoded;
+	otr__rows_release(&s->ride);
+	s->ride = left;
+	s->base_row += s->tree.rows + gone;
+	s->tree.root = (struct otr__ref){ .page = 0 };
+	s->tree.root_rows = s->tree.rows = 0;
+	s->tree.level = 0;
+	return OTR_OK;
 }
 
 /* The newest version: all that the slot says is taken from it, so that an open reads the root page and no leaf. */
@@ -242,13 +264,14 @@ newest_snapshot(struct otr *file, struct otr__snapshot *s, struct otr_error *err
 	if (slot->rows_ever - slot->base_row != slot->tree_rows + s->ride.n)
 		return otr__fail(err, OTR_E_CORRUPT, "4.1", "rows end at %llu, where tree and riding rows end at %llu", (unsigned long long)slot->rows_ever,
 		    (unsigned long long)(slot->base_row + slot->tree_rows + s->ride.n));
-	return otr__tree_open(&s->tree, &file->store, &file->header.schema, file->scratch, &slot->root, slot->tree_rows, slot->tree_rows, err);
+	status = otr__tree_open(&s->tree, &file->store, &file->header.schema, file->scratch, &slot->root, slot->tree_rows, slot->tree_rows, err);
+	return status == OTR_OK ? drop_expired_riding(file, s, err) : status;
 }
 
 static enum otr_status
 older_snapshot(struct otr *file, uint64_t number, struct otr__snapshot *s, struct otr_error *err)
 {
-	struct otr__log log = log_of(file);
+	struct otr__log log = otr__db_log(file);
 	struct otr__version *v = malloc(sizeof *v);
 	enum otr_status status;
 
@@ -265,6 +288,8 @@ older_snapshot(struct otr *file, uint64_t number, struct otr__snapshot *s, struc
 		    v->tree_end - v->from.base_row, err);
 	}
 	free(v);
+	if (status == OTR_OK)
+		status = drop_expired_riding(file, s, err);
 	return status == OTR_OK ? measure(file, s, err) : status;
 }
 
@@ -310,9 +335,8 @@ select_snapshot(struct otr *file, struct otr__snapshot *snapshot)
 	forget_meta(file);
 }
 
-/* Reads the slots again into file->state.  *moved: whether the newest version is another. */
-static enum otr_status
-reread(struct otr *file, bool *moved, struct otr_error *err)
+enum otr_status
+otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
 {
 	struct otr__state *state = malloc(sizeof *state);
 	enum otr_status status;
@@ -345,7 +369,7 @@ otr__db_recover(struct otr *file, struct otr__snapshot **snapshot, enum otr_stat
 	for (attempt = 0; attempt < 100; attempt++) {
 		enum otr_status status;
 
-		if (reread(file, &moved, &second) != OTR_OK)
+		if (otr__db_reread(file, &moved, &second) != OTR_OK)
 			return failure;
 		/* another cursor of this handle may have seen the newer state first */
 		if (attempt == 0) {
@@ -422,7 +446,7 @@ open_newest(struct otr *file, struct otr_error *err)
 		status = otr__db_snapshot(file, file->state.slot.version, &file->snapshot, &first);
 		if (status != OTR_E_CORRUPT && status != OTR_E_TRUNCATED)
 			break;
-		if (reread(file, &moved, &second) != OTR_OK)
+		if (otr__db_reread(file, &moved, &second) != OTR_OK)
 			break;
 	}
 	if (status == OTR_E_CORRUPT || status == OTR_E_TRUNCATED) {
@@ -536,24 +560,33 @@ otr_notice(const struct otr *file, size_t i, bool *fallback)
 }
 
 enum otr_status
-otr_select_version(struct otr *file, uint64_t version, struct otr_error *err)
+otr__db_find(struct otr *file, uint64_t version, struct otr__snapshot **snapshot, struct otr_error *err)
 {
-	struct otr__snapshot *snapshot;
 	enum otr_status status;
 	bool moved = true;
 	int attempt;
 
-	if (version == file->snapshot->version)
-		return OTR_OK;
 	for (attempt = 0; ; attempt++) {
 		struct otr_error second;
 
-		status = otr__db_snapshot(file, version, &snapshot, err);
+		status = otr__db_snapshot(file, version, snapshot, err);
 		if ((status != OTR_E_CORRUPT && status != OTR_E_TRUNCATED) || attempt == 20 || !moved)
 			break;
-		if (reread(file, &moved, &second) != OTR_OK)
+		if (otr__db_reread(file, &moved, &second) != OTR_OK)
 			break;
 	}
+	return status;
+}
+
+enum otr_status
+otr_select_version(struct otr *file, uint64_t version, struct otr_error *err)
+{
+	struct otr__snapshot *snapshot;
+	enum otr_status status;
+
+	if (version == file->snapshot->version)
+		return OTR_OK;
+	status = otr__db_find(file, version, &snapshot, err);
 	if (status == OTR_OK)
 		select_snapshot(file, snapshot);
 	return status;
@@ -562,7 +595,7 @@ otr_select_version(struct otr *file, uint64_t version, struct otr_error *err)
 enum otr_status
 otr_select_time(struct otr *file, int64_t time_ns, struct otr_error *err)
 {
-	struct otr__log log = log_of(file);
+	struct otr__log log = otr__db_log(file);
 	uint64_t version;
 	enum otr_status status;
 	bool moved = true;
@@ -574,7 +607,7 @@ otr_select_time(struct otr *file, int64_t time_ns, struct otr_error *err)
 		status = otr__log_as_of(&log, time_ns, &version, err);
 		if ((status != OTR_E_CORRUPT && status != OTR_E_TRUNCATED) || attempt == 20 || !moved)
 			break;
-		if (reread(file, &moved, &second) != OTR_OK)
+		if (otr__db_reread(file, &moved, &second) != OTR_OK)
 			break;
 	}
 	return status == OTR_OK ? otr_select_version(file, version, err) : status;
@@ -584,7 +617,7 @@ enum otr_status
 otr_refresh(struct otr *file, struct otr_error *err)
 {
 	bool moved;
-	enum otr_status status = reread(file, &moved, err);
+	enum otr_status status = otr__db_reread(file, &moved, err);
 
 	return status == OTR_OK ? otr_select_version(file, file->state.slot.version, err) : status;
 }
@@ -628,7 +661,7 @@ otr_get_counters(const struct otr *file, struct otr_counters *counters)
 enum otr_status
 otr_commit_get(struct otr *file, struct otr_commit *commit, struct otr_error *err)
 {
-	struct otr__log log = log_of(file);
+	struct otr__log log = otr__db_log(file);
 	struct otr__version *v = malloc(sizeof *v);
 	enum otr_status status;
 	char *text;

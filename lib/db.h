@@ -5,6 +5,7 @@
 #ifndef OTR_DB_H
 #define OTR_DB_H
 
+#include "log.h"
 #include "snapshot.h"
 
 #define OTR__NOTICES_MAX 4
@@ -59,6 +60,15 @@ OTR_MUST_CHECK enum otr_status otr__db_recover(struct otr *file, struct otr__sna
 
 /* Builds the snapshot of a version from the file's state (SPEC 8.2, 8.3): the caller's, given back with otr__snapshot_drop. */
 OTR_MUST_CHECK enum otr_status otr__db_snapshot(struct otr *file, uint64_t version, struct otr__snapshot **snapshot, struct otr_error *err);
+
+/* The same, where pages may be reused meanwhile: the slots are read again as long as they move.  What otr_select_version moves to. */
+OTR_MUST_CHECK enum otr_status otr__db_find(struct otr *file, uint64_t version, struct otr__snapshot **snapshot, struct otr_error *err);
+
+/* Reads the slots again into file->state; a newer one makes the store forget its pages.  *moved: whether the newest version is another. */
+OTR_MUST_CHECK enum otr_status otr__db_reread(struct otr *file, bool *moved, struct otr_error *err);
+
+/* What the log of the file's state is read through; borrowed from file. */
+struct otr__log otr__db_log(struct otr *file);
 
 /* Reads the header and its copy, and both slots, and decides (SPEC 3.2, 4.2).  notices are added to.  Used by verify too. */
 OTR_MUST_CHECK enum otr_status otr__read_header(struct otr_io *io, struct otr__header *header, struct otr__notices *notices, struct otr_error *err);

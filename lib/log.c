@@ -10,8 +10,8 @@
 
 #include "ride.h"
 
-static enum otr_status
-read_links(struct otr__log *log, const struct otr__ref *ref, uint64_t index, bool index_known, const uint8_t **page, struct otr__log_links *links,
+enum otr_status
+otr__log_read(struct otr__log *log, const struct otr__ref *ref, uint64_t index, bool index_known, const uint8_t **page, struct otr__log_links *links,
     struct otr_error *err)
 {
 	enum otr_status status = otr__store_read(log->store, ref, OTR__LOG, 0, page, NULL, err);
@@ -52,7 +52,7 @@ page_of_version(struct otr__log *log, uint64_t number, struct otr__log_page *out
 		return not_found(log, number, err);
 	for (;;) {
 		const uint8_t *page;
-		enum otr_status status = read_links(log, &ref, index, known, &page, &links, err);
+		enum otr_status status = otr__log_read(log, &ref, index, known, &page, &links, err);
 
 		if (status != OTR_OK)
 			return status;
@@ -82,7 +82,7 @@ first_rewrite(struct otr__log *log, uint64_t number, struct otr__kept *kept, str
 	for (;;) {
 		struct otr__log_links links;
 		const uint8_t *page;
-		enum otr_status status = read_links(log, &ref, index, known, &page, &links, err);
+		enum otr_status status = otr__log_read(log, &ref, index, known, &page, &links, err);
 
 		if (status != OTR_OK)
 			return status;
@@ -127,7 +127,7 @@ root_of(struct otr__log *log, uint64_t number, const struct otr__record *record,
 	if (slot->log.page != 0) {
 		struct otr__log_links links;
 		const uint8_t *page;
-		enum otr_status status = read_links(log, &slot->log, 0, false, &page, &links, err);
+		enum otr_status status = otr__log_read(log, &slot->log, 0, false, &page, &links, err);
 
 		if (status != OTR_OK)
 			return status;
@@ -358,7 +358,7 @@ otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct o
 		struct otr__log_links links;
 		const uint8_t *page;
 
-		status = read_links(log, &ref, index, known, &page, &links, err);
+		status = otr__log_read(log, &ref, index, known, &page, &links, err);
 		if (status != OTR_OK)
 			return status;
 		known = true;
@@ -395,4 +395,68 @@ otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct o
 	if (*number < log->slot->oldest_version)
 		return not_found(log, *number, err);
 	return OTR_OK;
+}
+
+enum otr_status
+otr__log_from(struct otr__log *log, uint64_t number, uint64_t *found, struct otr_error *err)
+{
+	struct otr__record record[OTR__RECORDS_MAX];
+	struct otr__log_page page;
+	uint32_t records, i;
+	enum otr_status status = otr__slot_records(log->slot, log->schema, NULL, record, &records, err);
+
+	if (status != OTR_OK)
+		return status;
+	if (log->slot->log.page == 0 || number >= record[0].version) {
+		for (i = 0; i + 1 < records && record[i].version < number; i++)
+			;
+		*found = record[i].version;
+		return OTR_OK;
+	}
+	otr__log_page_init(&page);
+	status = page_of_version(log, number, &page, err);
+	if (status == OTR_OK) {
+		for (i = 0; i + 1 < page.records && page.record[i].version < number; i++)
+			;
+		*found = page.record[i].version;
+	}
+	otr__log_page_release(&page);
+	return status;
+}
+
+enum otr_status
+otr__log_first_of_last(struct otr__log *log, uint64_t pages, uint64_t *first, struct otr_error *err)
+{
+	struct otr__ref ref = log->slot->log;
+	uint64_t index = 0, wanted = 0;
+	bool known = false;
+
+	*first = 0;
+	if (ref.page == 0)
+		return OTR_OK;
+	for (;;) {
+		struct otr__log_links links;
+		const uint8_t *page;
+		enum otr_status status = otr__log_read(log, &ref, index, known, &page, &links, err);
+
+		if (status != OTR_OK)
+			return status;
+		if (!known) {
+			if (links.index < pages)
+				return OTR_OK;
+			wanted = links.index - pages + 1;
+			known = true;
+		}
+		if (links.index == wanted || links.first_version <= log->slot->oldest_version) {
+			*first = links.first_version;
+			return OTR_OK;
+		}
+		if (links.skip_index >= wanted) {
+			ref = links.skip;
+			index = links.skip_index;
+		} else {
+			ref = links.prev;
+			index = links.index - 1;
+		}
+	}
 }

@@ -38,6 +38,18 @@ OTR_MUST_CHECK enum otr_status otr__log_root(struct otr__log *log, uint64_t numb
 /* The newest version committed at or before time_ns (SPEC 8.4).  OTR_E_NOTFOUND: all are later, or it is pruned. */
 OTR_MUST_CHECK enum otr_status otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct otr_error *err);
 
+/* The oldest version that is not before number, which must not be pruned nor newer than the newest; where numbers were skipped an older one may be given. */
+OTR_MUST_CHECK enum otr_status otr__log_from(struct otr__log *log, uint64_t number, uint64_t *found, struct otr_error *err);
+
+/* The first version of the newest `pages` (>= 1) log pages; 0 if there are no more than those. */
+OTR_MUST_CHECK enum otr_status otr__log_first_of_last(struct otr__log *log, uint64_t pages, uint64_t *first, struct otr_error *err);
+
+/*
+ * Reads a log page and its links.  index_known: the link that led here says its index, which is compared.  *page is borrowed as otr__store_read says.
+ */
+OTR_MUST_CHECK enum otr_status otr__log_read(struct otr__log *log, const struct otr__ref *ref, uint64_t index, bool index_known, const uint8_t **page,
+    struct otr__log_links *links, struct otr_error *err);
+
 /* Rows of the slot that ride: carried rows and those of all records up to index last (inclusive), joined.  rows: initialised here, the caller's. */
 OTR_MUST_CHECK enum otr_status otr__log_riding(const struct otr__slot *slot, const struct otr_schema *schema, const struct otr__rows *carried,
     const struct otr__record *record, uint32_t records, struct otr__rows *rows, struct otr_error *err);

@@ -343,6 +343,61 @@ double otr_summary_area(const struct otr_summary *s);                           
 double otr_summary_twa(const struct otr_summary *s);                            /* time-weighted mean: area / covered */
 double otr_summary_rate(const struct otr_summary *s, enum otr_type type);       /* rise per second */
 
+/* ---- history ---------------------------------------------------------------------------------------------------------- */
+
+struct otr_log;        /* walks the commits that led to one version */
+
+/*
+ * Opens a walk over the commits of the oldest kept version up to the selected one whose commit time lies in [start_ns, end_ns), the newest first,
+ * or the oldest.  Commit times need not ascend: a clock may have been set back (SPEC 8.4).  The first few of the newest read a few pages; all
+ * of them read each log page once.  The handle must outlive the walk and may move to another version meanwhile.
+ * Memory: one decoded log page; oldest first, 32 bytes a log page.
+ * Returns OTR_OK, _ARG (start after end), _NOMEM.  SPEC 4.5, 8.7.
+ */
+OTR_MUST_CHECK enum otr_status otr_log_open(struct otr *file, int64_t start_ns, int64_t end_ns, bool oldest_first, struct otr_log **log,
+    struct otr_error *err);
+/*
+ * The next commit; its strings are borrowed until the next call on this walk.  Returns OTR_OK; OTR_END; _EXPIRED (a writer reused pages, and
+ * commits still to be given are no longer kept); _CORRUPT, _TRUNCATED, _IO, _NOMEM; an error is given again on each further call.
+ */
+OTR_MUST_CHECK enum otr_status otr_log_next(struct otr_log *log, struct otr_commit *commit, struct otr_error *err);
+/* NULL is fine. */
+void otr_log_close(struct otr_log *log);
+
+struct otr_diff;       /* walks what differs between two series, or two versions of one */
+
+struct otr_diff_spec {
+	int64_t start_ns, end_ns;      /* the range */
+	bool rows;                     /* the rows that differ, instead of the ranges that hold them */
+	bool all_columns;              /* compare all columns that have one name and type on both sides, in a's order, instead of: */
+	uint32_t columns;              /* how many are compared, 0..OTR_MAX_COLUMNS; 0: times alone */
+	uint32_t column_a[OTR_MAX_COLUMNS], column_b[OTR_MAX_COLUMNS];   /* their indices on either side; of one type */
+};
+
+struct otr_difference {
+	/* ranges: a maximal run of differing rows.  It ends where both sides have the same rows at one time, or nothing more */
+	int64_t start_ns, end_ns;      /* [first differing time, last one + 1 ns) */
+	uint64_t rows_before, rows_after;   /* all rows in it, of a and of b */
+	/* rows: some rows of one side, times ascending over all calls, those of a before those of b at one time */
+	bool after;                    /* they are b's */
+	struct otr_rows rows;          /* value[i]: compared column i.  Borrowed until the next call on this diff */
+};
+
+/*
+ * Compares version_a of a with version_b of b, exactly: bits, nulls, payloads of NaN.  a and b may be one handle.  What is compared are the rows of
+ * one time, in order: the first that are equal on both sides and the last ones are equal, those between differ.  Pages that both versions of one
+ * handle share are not read, and in ranges no rows are read that only one side has: the work follows the change, not the series.
+ * Rows before the expiry horizon do not exist (SPEC 8.5).  The handles must outlive the diff and may move to other versions meanwhile.
+ * Returns OTR_OK; _ARG (start after end, a column that is not there, two of different types); _NOTFOUND (a version); _UNSUPPORTED (a column of an
+ * unknown type); _NOMEM, _CORRUPT, _IO, _EXPIRED.
+ */
+OTR_MUST_CHECK enum otr_status otr_diff_open(struct otr *a, uint64_t version_a, struct otr *b, uint64_t version_b, const struct otr_diff_spec *spec,
+    struct otr_diff **diff, struct otr_error *err);
+/* The next difference.  Returns OTR_OK, OTR_END, or as otr_cursor_next, and that again on each further call. */
+OTR_MUST_CHECK enum otr_status otr_diff_next(struct otr_diff *diff, struct otr_difference *difference, struct otr_error *err);
+/* NULL is fine. */
+void otr_diff_close(struct otr_diff *diff);
+
 /* ---- writing ---------------------------------------------------------------------------------------------------------- */
 
 struct otr_writer;     /* adds rows to a file, one commit after another */

@@ -1054,6 +1054,21 @@ otr_query_open(struct otr *file, const struct otr_window_spec *spec, struct otr_
 	return OTR_OK;
 }
 
+/* The same version in a newer state; rows of the windows to come must not have expired in it. */
+static enum otr_status
+recover(struct otr_query *q, enum otr_status failure, struct otr_error *err)
+{
+	enum otr_status status = otr__db_recover(q->file, &q->snapshot, failure, err);
+
+	if (status != OTR_OK)
+		return status;
+	forget(q);
+	if (q->begun && q->has_next && q->next_ns < q->snapshot->horizon_ns)
+		return otr__fail(err, OTR_E_EXPIRED, "10.4-5", "snapshot expired: rows of version %llu are no longer kept",
+		    (unsigned long long)q->snapshot->version);
+	return OTR_OK;
+}
+
 enum otr_status
 otr_query_next(struct otr_query *query, struct otr_window *window, struct otr_error *err)
 {
@@ -1079,10 +1094,9 @@ otr_query_next(struct otr_query *query, struct otr_window *window, struct otr_er
 		}
 		if (attempt == RECOVERIES_MAX)
 			break;
-		status = otr__db_recover(q->file, &q->snapshot, status, &failure);
+		status = recover(q, status, &failure);
 		if (status != OTR_OK)
 			break;
-		forget(q);
 	}
 	q->failure = failure;
 	if (err != NULL)

@@ -14,7 +14,8 @@ struct walk {
 	const struct otr__header *header;
 	struct otr__scratch *scratch;
 	uint64_t pages;
-	int64_t horizon_ns;
+	int64_t horizon_ns;                /* what ends before it is gone */
+	uint64_t oldest;                   /* what only versions before it need is gone */
 	uint8_t *bit;
 };
 
@@ -178,14 +179,14 @@ mark_slot(struct walk *w, const struct otr__slot *slot, struct otr_error *err)
 	enum otr_status status = otr__slot_records(slot, &w->header->schema, NULL, record, &records, err);
 
 	for (i = 0; status == OTR_OK && i < records; i++)
-		if (record[i].has_kept)
+		if (record[i].has_kept && record[i].version > w->oldest)
 			status = mark_tree(w, &record[i].kept.root, record[i].kept.tree_rows, err);
 	if (status == OTR_OK)
 		status = mark_tree(w, &slot->root, slot->tree_rows, err);
 	if (status == OTR_OK)
-		status = mark_log(w, slot->log, slot->oldest_version, err);
+		status = mark_log(w, slot->log, w->oldest, err);
 	if (status == OTR_OK)
-		status = mark_metadata(w, slot->metadata, slot->oldest_version, err);
+		status = mark_metadata(w, slot->metadata, w->oldest, err);
 	return status;
 }
 
@@ -194,9 +195,10 @@ otr__reach_free(struct otr__store *store, const struct otr__header *header, cons
     struct otr__page_list *found, struct otr_error *err)
 {
 	struct walk w = { .store = store, .header = header, .scratch = scratch, .pages = state->slot.page_count,
-		.horizon_ns = state->slot.horizon_ns };
+		.horizon_ns = state->slot.horizon_ns, .oldest = state->slot.oldest_version };
 	uint64_t fixed = OTR__START_BYTES / header->schema.page_bytes, page;
 	struct otr__slot *other = malloc(sizeof *other);
+	bool both = false;
 	enum otr_status status;
 
 	w.bit = calloc((size_t)(w.pages / 8 + 1), 1);
@@ -204,19 +206,46 @@ otr__reach_free(struct otr__store *store, const struct otr__header *header, cons
 		status = otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 		goto out;
 	}
-	status = mark_slot(&w, &state->slot, err);
-	if (status == OTR_OK && state->has_other) {
+	if (state->has_other) {
 		enum otr__slot_condition c = otr__slot_decode(state->bytes[1 - state->index], header, other, err);
 
-		if (c == OTR__SLOT_SOUND || c == OTR__SLOT_FLIPPED)
-			status = mark_slot(&w, other, err);
+		both = c == OTR__SLOT_SOUND || c == OTR__SLOT_FLIPPED;
 	}
+	/* a page is entered once, so what either slot still has counts for both */
+	if (both && other->horizon_ns < w.horizon_ns)
+		w.horizon_ns = other->horizon_ns;
+	if (both && other->oldest_version < w.oldest)
+		w.oldest = other->oldest_version;
+	status = mark_slot(&w, &state->slot, err);
+	if (status == OTR_OK && both)
+		status = mark_slot(&w, other, err);
 	for (page = w.pages; status == OTR_OK && page > (fixed > 0 ? fixed : 1); page--)
 		if ((w.bit[(page - 1) >> 3] >> ((page - 1) & 7) & 1) == 0 && !otr__page_list_add(found, page - 1))
 			status = otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 out:
 	free(w.bit);
 	free(other);
+	return status;
+}
+
+enum otr_status
+otr__reach_count(struct otr__store *store, const struct otr__header *header, const struct otr__slot *slot, struct otr__scratch *scratch, uint64_t *live,
+    struct otr_error *err)
+{
+	struct walk w = { .store = store, .header = header, .scratch = scratch, .pages = slot->page_count,
+		.horizon_ns = slot->horizon_ns, .oldest = slot->oldest_version };
+	uint64_t page, n = 0;
+	enum otr_status status;
+
+	w.bit = calloc((size_t)(w.pages / 8 + 1), 1);
+	if (w.bit == NULL)
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	status = mark_slot(&w, slot, err);
+	for (page = 0; page < w.pages; page++)
+		n += w.bit[page >> 3] >> (page & 7) & 1;
+	free(w.bit);
+	if (status == OTR_OK)
+		*live = n;
 	return status;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * reach.h - the pages that nothing reaches: a walk of the inner, log and metadata pages of both slots and of all kept roots (SPEC 9.3).
+ * reach.h - the pages that nothing reaches, and how many something does: a walk of the inner, log and metadata pages of slots and of all kept roots (SPEC 9.3).
  */
 #ifndef OTR_REACH_H
 #define OTR_REACH_H
@@ -14,6 +14,10 @@
  */
 OTR_MUST_CHECK enum otr_status otr__reach_free(struct otr__store *store, const struct otr__header *header, const struct otr__state *state,
     struct otr__scratch *scratch, struct otr__page_list *found, struct otr_error *err);
+
+/* How many pages the slot, its log from the oldest version on, and its kept roots and metadata reach (SPEC 4.1-2).  Returns as otr__reach_free. */
+OTR_MUST_CHECK enum otr_status otr__reach_count(struct otr__store *store, const struct otr__header *header, const struct otr__slot *slot,
+    struct otr__scratch *scratch, uint64_t *live, struct otr_error *err);
 
 /* Adds to found the pages of one generation that root reaches; descends into no others, since below a page there is none newer (SPEC 5.3-2). */
 OTR_MUST_CHECK enum otr_status otr__reach_generation(struct otr__store *store, const struct otr__header *header, struct otr__scratch *scratch,

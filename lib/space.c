@@ -48,7 +48,7 @@ otr__space_init(struct otr__space *space, struct otr__store *store, const uint8_
 	if (fixed == 0)
 		fixed = 1;
 	*space = (struct otr__space){ .store = store, .file_id = file_id, .version = version, .page_count = slot->page_count, .live = slot->live_pages,
-		.rewrite = slot->newest_rewrite };
+		.rewrite = slot->newest_rewrite > slot->oldest_version ? slot->newest_rewrite : 0 };
 	space->walkable = slot->page_count - fixed - slot->live_pages - slot->freed;
 	/* the list's first ones still belong to the other slot; the last of the others are taken first */
 	for (i = slot->freed; i > slot->freed_now; i--)
@@ -78,6 +78,14 @@ otr__space_settle(struct otr__space *space)
 	space->on_top = true;
 }
 
+static bool
+walk_pays(const struct otr__space *space)
+{
+	if (space->planned > 0)
+		return space->usable.n + (space->limit > space->page_count ? space->limit - space->page_count : 0) < space->planned;
+	return space->usable.n < WALK_LISTED && space->walkable >= WALK_MIN && space->walkable >= space->page_count / 8;
+}
+
 /* Before the first page is written, where little is listed and a walk promises much: all that nothing reaches (SPEC 9.3). */
 static enum otr_status
 look_for_pages(struct otr__space *space, struct otr_error *err)
@@ -86,7 +94,7 @@ look_for_pages(struct otr__space *space, struct otr_error *err)
 	size_t i, n = 0;
 
 	space->looked = true;
-	if (space->walk == NULL || space->usable.n >= WALK_LISTED || space->walkable < WALK_MIN || space->walkable < space->page_count / 8)
+	if (space->walk == NULL || !walk_pays(space))
 		return OTR_OK;
 	space->usable.n = 0;                /* the walk finds these again */
 	status = space->walk(space->arg, &space->usable, err);
@@ -110,8 +118,13 @@ take(struct otr__space *space, uint64_t *number, struct otr_error *err)
 		if (status != OTR_OK)
 			return status;
 	}
-	if (space->usable.n > 0)
+	/* a file of fixed size soon has that size, and keeps it */
+	if (space->limit > space->page_count)
+		*number = space->page_count++;
+	else if (space->usable.n > 0)
 		*number = space->usable.page[--space->usable.n];
+	else if (space->limit > 0 && space->page_count >= space->limit)
+		return otr__fail(err, OTR_E_LIMIT, "9.4", "no page is free: the file has the size that it may have");
 	else
 		*number = space->page_count++;
 	return OTR_OK;
@@ -139,6 +152,7 @@ otr__space_write(struct otr__space *space, uint8_t *page, enum otr__page_type ty
 		return status;
 	}
 	space->live++;
+	space->written++;
 	return OTR_OK;
 }
 

@@ -22,8 +22,11 @@ struct otr__space {
 	const uint8_t *file_id;
 	uint64_t version;                /* generation of the pages written */
 	uint64_t page_count;
-	uint64_t live;                   /* pages that the new state reaches, as far as is known */
+	uint64_t live;                   /* pages that the new state reaches; those may be among them that expired or were pruned since they were counted */
 	uint64_t walkable;               /* free pages that no list names: what a walk would find */
+	uint64_t limit;                  /* page_count must not become greater by this commit; 0: it may */
+	uint64_t written;                /* pages written so far */
+	uint64_t planned;                /* pages that the commit writes at the most, in a file of fixed size; 0 in others */
 	bool looked;                     /* whether a walk was considered */
 	bool on_top;                     /* the base is settled */
 	struct otr__page_list usable;    /* may be written now */
@@ -36,7 +39,7 @@ struct otr__space {
 	/* The pages of generation `rewrite` that the kept root of that version reaches; set by commit, called once, and only if such a page is given up. */
 	enum otr_status (*kept)(void *arg, struct otr__page_list *found, struct otr_error *err);
 	void *arg;
-	uint64_t rewrite;                /* the newest rewrite, 0: none */
+	uint64_t rewrite;                /* the newest rewrite whose kept root may still be read, 0: none */
 	bool kept_known;
 	struct otr__page_list of_kept;
 };
@@ -51,7 +54,7 @@ void otr__space_settle(struct otr__space *space);
 
 /*
  * Seals page (whose payload is complete), writes it where it may be written and gives its reference.
- * Returns OTR_OK, OTR_E_IO, OTR_E_NOMEM.
+ * Returns OTR_OK, OTR_E_IO, OTR_E_NOMEM; OTR_E_LIMIT where the file has its greatest size and no page is free.
  */
 OTR_MUST_CHECK enum otr_status otr__space_write(struct otr__space *space, uint8_t *page, enum otr__page_type type, uint8_t level, struct otr__ref *ref,
     struct otr_error *err);

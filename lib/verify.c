@@ -762,6 +762,7 @@ check_rows(struct verifier *v, unsigned number, const struct summary *tree, cons
 	const struct otr__slot *s = v->slot;
 	int64_t first_ns = 0, last_ns = 0;
 	uint64_t expired = 0, rows;
+	size_t gone;
 	enum otr_status status = OTR_OK;
 
 	if (s->tree_rows > 0) {
@@ -774,13 +775,12 @@ check_rows(struct verifier *v, unsigned number, const struct summary *tree, cons
 			status = find(v, err, OTR_PLACE_SLOT, number, "4.6-2", "a row rides at %lld, the tree's last row is at %lld",
 			    (long long)ride->time_ns[0], (long long)last_ns);
 	}
-	rows = s->tree_rows - expired + ride->n;
-	if (ride->n > 0) {
+	gone = otr__lower_bound(ride->time_ns, ride->n, s->horizon_ns);
+	rows = s->tree_rows - expired + ride->n - gone;
+	if (gone < ride->n) {
 		if (expired == s->tree_rows)
-			first_ns = ride->time_ns[0];
+			first_ns = ride->time_ns[gone];
 		last_ns = ride->time_ns[ride->n - 1];
-		if (status == OTR_OK && ride->time_ns[0] < s->horizon_ns)
-			status = find(v, err, OTR_PLACE_SLOT, number, "4.6-2", "a row rides at %lld, before the horizon", (long long)ride->time_ns[0]);
 	}
 	if (rows == 0)
 		first_ns = last_ns = 0;
@@ -1004,7 +1004,7 @@ mark_state(struct verifier *v, const struct otr__slot *slot, unsigned number, ui
 	struct otr__record record[OTR__RECORDS_MAX];
 	uint64_t page, live = 0;
 	uint32_t records, i;
-	bool whole = true;
+	bool whole = true, lazy;
 	enum otr_status status = otr__slot_records(slot, &v->header.schema, NULL, record, &records, err);
 
 	v->slot = slot;
@@ -1020,7 +1020,9 @@ mark_state(struct verifier *v, const struct otr__slot *slot, unsigned number, ui
 	mark_metadata(v, bits, &whole);
 	for (page = 0; page < v->pages; page++)
 		live += bit_of(bits, page);
-	if (whole && live != slot->live_pages)
+	/* what expired or was pruned since the last count may still count (4.1-2) */
+	lazy = v->state.slot.horizon_ns != INT64_MIN || slot->oldest_version > 0 || slot->policies.history != OTR_HISTORY_ALL;
+	if (whole && (lazy ? live > slot->live_pages : live != slot->live_pages))
 		return find(v, err, OTR_PLACE_SLOT, number, "4.1", "live_pages is %llu, %llu pages are reached", (unsigned long long)slot->live_pages,
 		    (unsigned long long)live);
 	return OTR_OK;

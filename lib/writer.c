@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "retain.h"
 #include "writer.h"
 
 #define BUFFER_BYTES (8u << 20)          /* rows gathered without the lock; stated in otr.h */
@@ -46,6 +47,7 @@ struct otr_writer {
 	int64_t builder_last;
 	struct indexed aside;                /* late rows, in order of arrival */
 	int64_t aside_first, aside_last;
+	int64_t newest_ns;                   /* of all rows that were given; INT64_MIN without any */
 	int64_t first_ns, last_ns;           /* of all rows that were taken */
 	bool taken;
 	uint8_t digits;
@@ -392,10 +394,25 @@ fill_slot(struct otr_writer *w, struct otr__commit *k, uint64_t added, uint64_t 
 }
 
 static void
+note_newest(struct otr_writer *w, const struct otr__rows *sorted)
+{
+	if (sorted->n > 0 && sorted->time_ns[sorted->n - 1] > w->newest_ns)
+		w->newest_ns = sorted->time_ns[sorted->n - 1];
+}
+
+/* Time of the newest row that the series will have. */
+static int64_t
+newest_of(const struct otr_writer *w, const struct otr__commit *k)
+{
+	return k->slot.rows > 0 && k->slot.last_ns > w->newest_ns ? k->slot.last_ns : w->newest_ns;
+}
+
+static void
 reset_counts(struct otr_writer *w)
 {
 	w->given = 0;
 	w->added = w->replaced = w->skipped = w->late = 0;
+	w->newest_ns = INT64_MIN;
 	w->taken = false;
 	w->digits = 0;
 }
@@ -405,6 +422,37 @@ fill_result(struct otr_writer *w, bool committed, struct otr_commit_result *resu
 {
 	*result = (struct otr_commit_result){ .version = w->target.state.slot.version, .committed = committed, .added = w->added, .replaced = w->replaced,
 		.skipped = w->skipped, .late = w->late };
+}
+
+static size_t
+record_bytes(const struct otr_writer *w, size_t rows)
+{
+	struct otr__record record = record_of(w, OTR_KIND_APPEND);
+
+	return otr__record_size(&record) + (rows > 0 ? otr__block_size(&w->target.header.schema, rows) : 0);
+}
+
+/* Lets go what the policies want gone (retain.h), before as many pages are written as `rows` take, and those of a spill. */
+static enum otr_status
+make_room(struct otr_writer *w, struct otr__commit *k, uint64_t rows, struct otr_error *err)
+{
+	uint64_t pages, piece = otr__retain_piece(&w->target.header.schema, &k->slot);
+	enum otr_status status = otr__retain_pages(k, rows, &pages, err);
+
+	/* of a commit that merges, and of a stream, it is only known that it is a piece at the most */
+	return status == OTR_OK ? otr__retain(k, newest_of(w, k), pages < piece ? pages : piece, err) : status;
+}
+
+/* The tree before this commit, with what rides in it: k->root and w->base. */
+static enum otr_status
+settle_base(struct otr_writer *w, struct otr__commit *k, struct otr_error *err)
+{
+	enum otr_status status = make_room(w, k, UINT32_MAX, err);
+
+	if (status == OTR_OK)
+		status = otr__commit_settle(k, record_bytes(w, 0), err);
+	w->base = k->root;
+	return status;
 }
 
 /* ---- small -------------------------------------------------------------------------------------------------------------- */
@@ -460,14 +508,6 @@ join_riding(struct otr_writer *w, struct otr__commit *k, bool *in_order, uint64_
 	return status;
 }
 
-static size_t
-record_bytes(const struct otr_writer *w, size_t rows)
-{
-	struct otr__record record = record_of(w, OTR_KIND_APPEND);
-
-	return otr__record_size(&record) + (rows > 0 ? otr__block_size(&w->target.header.schema, rows) : 0);
-}
-
 static enum otr_status
 commit_small(struct otr_writer *w, struct otr__commit *k, bool in_order, uint64_t replaced, struct otr_error *err)
 {
@@ -475,8 +515,11 @@ commit_small(struct otr_writer *w, struct otr__commit *k, bool in_order, uint64_
 	struct otr__record record = record_of(w, in_order ? OTR_KIND_APPEND : OTR_KIND_MERGE);
 	enum otr_status status = OTR_OK;
 
-	if (!otr__commit_has_room(k, record_bytes(w, rows->n)))
-		status = otr__commit_spill(k, false, rows->time_ns[0], err);
+	if (!otr__commit_has_room(k, record_bytes(w, rows->n))) {
+		status = make_room(w, k, 0, err);
+		if (status == OTR_OK)
+			status = otr__commit_spill(k, false, rows->time_ns[0], err);
+	}
 	if (status != OTR_OK)
 		return status;
 	note_rows(w, rows, 0, rows->n);
@@ -489,16 +532,6 @@ commit_small(struct otr_writer *w, struct otr__commit *k, bool in_order, uint64_
 }
 
 /* ---- large -------------------------------------------------------------------------------------------------------------- */
-
-/* The tree before this commit, with what rides in it: k->root and w->base. */
-static enum otr_status
-settle_base(struct otr_writer *w, struct otr__commit *k, struct otr_error *err)
-{
-	enum otr_status status = otr__commit_settle(k, record_bytes(w, 0), err);
-
-	w->base = k->root;
-	return status;
-}
 
 /* Merges the late rows of x into k->root. */
 static enum otr_status
@@ -518,13 +551,16 @@ static enum otr_status
 finish_large(struct otr_writer *w, struct otr__commit *k, uint64_t added, uint64_t removed, bool rewrite, bool plain, struct otr_error *err)
 {
 	struct otr__record record = record_of(w, plain ? OTR_KIND_APPEND : OTR_KIND_MERGE);
+	enum otr_status status;
 
 	record.added = added;
 	record.removed = removed;
 	if (rewrite)
 		otr__commit_keep(k, &w->base, &record);
 	fill_slot(w, k, added, removed);
-	return otr__commit_finish(k, &record, NULL, 0, err);
+	/* a stream's newest row is known only now */
+	status = otr__retain(k, newest_of(w, k), 0, err);
+	return status == OTR_OK ? otr__commit_finish(k, &record, NULL, 0, err) : status;
 }
 
 static enum otr_status
@@ -544,6 +580,22 @@ append_rows(struct otr_writer *w, struct otr__commit *k, const struct otr__rows 
 	return status;
 }
 
+/* Rows before the horizon do not exist (SPEC 8.5). */
+static void
+drop_expired(struct otr_writer *w, int64_t horizon_ns, struct indexed *x)
+{
+	size_t n = otr__lower_bound(x->rows.time_ns, x->rows.n, horizon_ns), i;
+
+	if (n == 0)
+		return;
+	w->skipped += n;
+	for (i = n; i < x->rows.n; i++) {
+		x->index[i - n] = x->index[i];
+		otr__rows_set(&x->rows, i - n, &x->rows, i);
+	}
+	x->rows.n -= n;
+}
+
 /* w->sorted into the tree.  *committed: whether anything changed. */
 static enum otr_status
 commit_large(struct otr_writer *w, struct otr__commit *k, bool *committed, struct otr_error *err)
@@ -557,6 +609,9 @@ commit_large(struct otr_writer *w, struct otr__commit *k, bool *committed, struc
 	*committed = false;
 	if (status != OTR_OK)
 		return status;
+	drop_expired(w, k->slot.horizon_ns, x);      /* room may have been made by letting rows go that are as old as these */
+	if (x->rows.n == 0)
+		return OTR_OK;
 	before = k->root.rows;
 	n = late_rows(&x->rows, before > 0, k->root.last_ns, k->slot.policies.duplicates);
 	note_rows(w, &x->rows, n, x->rows.n);
@@ -600,22 +655,6 @@ patience_of(const struct otr_writer *w)
 	return (struct otr__patience){ .wait_ns = w->options.wait_ns, .waiting = w->options.waiting, .arg = w->options.arg };
 }
 
-/* Rows before the horizon do not exist (SPEC 8.5). */
-static void
-drop_expired(struct otr_writer *w, int64_t horizon_ns, struct indexed *x)
-{
-	size_t n = otr__lower_bound(x->rows.time_ns, x->rows.n, horizon_ns), i;
-
-	if (n == 0)
-		return;
-	w->skipped += n;
-	for (i = n; i < x->rows.n; i++) {
-		x->index[i - n] = x->index[i];
-		otr__rows_set(&x->rows, i - n, &x->rows, i);
-	}
-	x->rows.n -= n;
-}
-
 /*
  * Drops the rows of w->sorted that change nothing, in the tree or among the riding rows.  *late: how many of the rest are not after the tree's last row;
  * *in_order, *replaced (may be NULL): as join_riding says.
@@ -646,28 +685,40 @@ drop_unchanging(struct otr_writer *w, struct otr__commit *k, size_t *late, bool 
 	return status;
 }
 
+/* A piece of the input is durable: its counts are told, and begin again. */
+static void
+tell_piece(struct otr_writer *w)
+{
+	struct otr_commit_result result;
+	uint64_t given = w->given;
+	int64_t newest_ns = w->newest_ns;
+
+	fill_result(w, true, &result);
+	if (w->options.piece != NULL)
+		w->options.piece(w->options.arg, &result);
+	reset_counts(w);
+	w->given = given;                    /* rows are numbered over the whole input */
+	w->newest_ns = newest_ns;
+}
+
+/* One commit of the rows in w->sorted. */
 static enum otr_status
-commit_buffer(struct otr_writer *w, bool *committed, struct otr_error *err)
+commit_sorted(struct otr_writer *w, bool *committed, struct otr_error *err)
 {
 	struct otr__commit *k = &w->commit;
-	struct otr__target *t = &w->target;
-	enum otr_duplicates policy = t->state.slot.policies.duplicates;
 	bool in_order;
 	uint64_t replaced;
 	size_t n, rides;
-	enum otr_status status;
+	enum otr_status status = otr__commit_begin(&w->target, k, err);
 
 	*committed = false;
-	status = put_in_order(w, &w->batch, &w->sorted, policy, err);
 	if (status != OTR_OK)
 		return status;
-	drop_expired(w, t->state.slot.horizon_ns, &w->sorted);
-	if (w->sorted.rows.n == 0)
-		return OTR_OK;
-	status = otr__commit_begin(t, k, err);
-	if (status != OTR_OK)
-		return status;
-	status = drop_unchanging(w, k, &n, &in_order, &replaced, err);
+	status = otr__retain(k, newest_of(w, k), 0, err);
+	if (status == OTR_OK) {
+		drop_expired(w, k->slot.horizon_ns, &w->sorted);
+		status = drop_unchanging(w, k, &n, &in_order, &replaced, err);
+	}
 	rides = w->sorted.rows.n;
 	if (status == OTR_OK && rides > 0) {
 		if (n == 0 && otr__commit_may_ride(k, rides, record_bytes(w, rides)) && (otr__commit_has_room(k, record_bytes(w, rides)) ||
@@ -679,6 +730,80 @@ commit_buffer(struct otr_writer *w, bool *committed, struct otr_error *err)
 		}
 	}
 	otr__commit_release(k);
+	return status;
+}
+
+/* How many of the sorted rows of x from `from` on one commit may take, in a file of fixed size. */
+static enum otr_status
+piece_of(struct otr_writer *w, const struct otr__rows *rows, size_t from, size_t *n, struct otr_error *err)
+{
+	const struct otr__slot *slot = &w->target.state.slot;
+	uint64_t limit = otr__retain_piece(&w->target.header.schema, slot), pages;
+	size_t late;
+	enum otr_status status;
+
+	*n = rows->n - from;
+	if (limit == UINT64_MAX)
+		return OTR_OK;
+	status = otr__commit_begin(&w->target, &w->commit, err);
+	if (status != OTR_OK)
+		return status;
+	status = otr__retain_pages(&w->commit, *n, &pages, err);
+	while (status == OTR_OK && pages > limit && *n > 1) {
+		*n = *n / 2;
+		status = otr__retain_pages(&w->commit, *n, &pages, err);
+	}
+	if (status == OTR_OK && slot->rows > 0 && slot->last_ns < INT64_MAX) {
+		late = otr__lower_bound(rows->time_ns + from, *n, slot->last_ns + 1);
+		if (late > 0) {
+			/* the tree's own late rows, and those that follow, in pieces of their own */
+			status = otr__retain_late(&w->commit, rows->time_ns + from, late, limit / 2, &late, err);
+			*n = late;
+		}
+	}
+	otr__commit_release(&w->commit);
+	return status;
+}
+
+/* The buffer as one commit, or in pieces (SPEC 9.4). */
+static enum otr_status
+commit_buffer(struct otr_writer *w, bool *committed, struct otr_error *err)
+{
+	struct indexed all = { .capacity = 0 };
+	struct key *key = NULL;
+	size_t from = 0, n, i;
+	enum otr_status status = put_in_order(w, &w->batch, &w->sorted, w->target.state.slot.policies.duplicates, err);
+
+	*committed = false;
+	if (status != OTR_OK)
+		return status;
+	note_newest(w, &w->sorted.rows);
+	drop_expired(w, w->target.state.slot.horizon_ns, &w->sorted);
+	if (w->sorted.rows.n == 0)
+		return OTR_OK;
+	status = piece_of(w, &w->sorted.rows, 0, &n, err);
+	if (status != OTR_OK || n == w->sorted.rows.n)
+		return status == OTR_OK ? commit_sorted(w, committed, err) : status;
+	all = w->sorted;
+	w->sorted = (struct indexed){ .capacity = 0 };
+	key = malloc(all.rows.n * sizeof *key);
+	if (key == NULL || !indexed_init(&w->sorted, all.rows.columns, n))
+		status = no_memory(err);
+	while (status == OTR_OK && from < all.rows.n) {
+		bool made;
+
+		for (i = 0; i < n; i++)
+			key[i] = (struct key){ .time_ns = all.rows.time_ns[from + i], .at = from + i };
+		status = pick(&w->sorted, &all, key, n) ? commit_sorted(w, &made, err) : no_memory(err);
+		from += n;
+		if (status == OTR_OK && made && from < all.rows.n)
+			tell_piece(w);
+		*committed = *committed || made;
+		if (status == OTR_OK && from < all.rows.n)
+			status = piece_of(w, &all.rows, from, &n, err);
+	}
+	free(key);
+	indexed_release(&all);
 	return status;
 }
 
@@ -779,6 +904,7 @@ feed_stream(struct otr_writer *w, struct otr_error *err)
 	clear(&w->batch.rows);
 	if (status != OTR_OK)
 		return status;
+	note_newest(w, &x->rows);
 	drop_expired(w, w->commit.slot.horizon_ns, x);
 	if (!w->settled)
 		status = drop_unchanging(w, &w->commit, &n, NULL, NULL, err);
@@ -788,6 +914,9 @@ feed_stream(struct otr_writer *w, struct otr_error *err)
 		status = settle_stream(w, err);
 		if (status != OTR_OK)
 			return status;
+		drop_expired(w, w->commit.slot.horizon_ns, x);
+		if (x->rows.n == 0)
+			return OTR_OK;
 	}
 	n = late_rows(&x->rows, w->any, w->builder_last, policy);
 	if (n > 0)
@@ -799,6 +928,13 @@ feed_stream(struct otr_writer *w, struct otr_error *err)
 	w->any = true;
 	w->builder_last = x->rows.time_ns[x->rows.n - 1];
 	return otr__builder_append(w->builder, &x->rows, n, x->rows.n, err);
+}
+
+/* Whether the file has a fixed size, so that a commit may only write so much. */
+static bool
+is_limited(const struct otr_writer *w)
+{
+	return w->target.state.slot.policies.has_max_size;
 }
 
 static enum otr_status
@@ -818,7 +954,7 @@ finish_stream(struct otr_writer *w, bool *committed, struct otr_error *err)
 	if (status != OTR_OK)
 		return status;
 	appended = k->root.rows - before;
-	if (w->aside.rows.n > 0) {
+	if (w->aside.rows.n > 0 && !is_limited(w)) {
 		status = put_in_order(w, &w->aside, &w->sorted, k->slot.policies.duplicates, err);
 		if (status == OTR_OK)
 			status = merge_late(w, k, &w->sorted, &counts, err);
@@ -838,6 +974,71 @@ finish_stream(struct otr_writer *w, bool *committed, struct otr_error *err)
 	*committed = true;
 	return finish_large(w, k, appended + counts.added + counts.replaced, before + appended + counts.added + counts.replaced - k->root.rows, rewrite,
 	    !rewrite, err);
+}
+
+static enum otr_status
+commit_alone(struct otr_writer *w, bool *committed, struct otr_error *err)
+{
+	struct otr__patience patience = patience_of(w);
+	enum otr_status status = otr__target_lock(&w->target, &patience, err);
+
+	*committed = false;
+	if (status != OTR_OK)
+		return status;
+	status = commit_buffer(w, committed, err);
+	otr__target_unlock(&w->target);
+	clear(&w->batch.rows);
+	return status;
+}
+
+/* Commits the stream.  In a file of fixed size the rows that it kept aside come after it, in pieces. */
+static enum otr_status
+close_stream(struct otr_writer *w, bool *committed, struct otr_error *err)
+{
+	enum otr_status status = finish_stream(w, committed, err);
+	struct indexed t = w->batch;
+	bool made;
+
+	end_stream(w);
+	if (status != OTR_OK || w->aside.rows.n == 0 || !is_limited(w))
+		return status;
+	w->batch = w->aside;
+	w->aside = t;
+	clear(&w->aside.rows);
+	if (*committed)
+		tell_piece(w);
+	status = commit_alone(w, &made, err);
+	*committed = *committed || made;
+	return status;
+}
+
+/* The buffer is full, and there is more to come: it goes into a stream; where a commit may not take so much, it is committed in pieces. */
+static enum otr_status
+flush_buffer(struct otr_writer *w, struct otr_error *err)
+{
+	const struct otr_schema *schema = &w->target.header.schema;
+	uint64_t limit = otr__retain_piece(schema, &w->target.state.slot), pages;
+	bool committed = false;
+	enum otr_status status;
+
+	if (limit != UINT64_MAX && BUFFER_BYTES / schema->page_bytes >= limit / 4) {
+		status = commit_alone(w, &committed, err);
+	} else {
+		if (!w->streaming)
+			status = begin_stream(w, err);
+		else
+			status = OTR_OK;
+		if (status == OTR_OK)
+			status = feed_stream(w, err);
+		if (status != OTR_OK || limit == UINT64_MAX || !w->settled)
+			return status;
+		status = otr__retain_pages(&w->commit, w->buffer_rows, &pages, err);
+		if (status == OTR_OK && w->commit.space.written + pages > limit)
+			status = close_stream(w, &committed, err);
+	}
+	if (status == OTR_OK && committed)
+		tell_piece(w);
+	return status;
 }
 
 /* ---- the public calls --------------------------------------------------------------------------------------------------- */
@@ -867,6 +1068,7 @@ open_writer(const char *path, const struct otr_io *io, const struct otr_writer_o
 	w->target.store.io = &w->target.io;
 	w->target.store.header = &w->target.header;
 	columns = w->target.header.schema.columns;
+	reset_counts(w);
 	w->buffer_rows = BUFFER_BYTES / (8 * (columns + 2));
 	if (!indexed_init(&w->batch, columns, 64) || !indexed_init(&w->sorted, columns, 64) || !indexed_init(&w->aside, columns, 64) ||
 	    !otr__rows_init(&w->found, columns, 64)) {
@@ -998,12 +1200,8 @@ otr_writer_add(struct otr_writer *w, const struct otr_rows *rows, struct otr_err
 		}
 		take_rows(w, rows, from, n);
 		from += n;
-		if (w->batch.rows.n == w->buffer_rows) {
-			if (!w->streaming)
-				status = begin_stream(w, err);
-			if (status == OTR_OK)
-				status = feed_stream(w, err);
-		}
+		if (w->batch.rows.n == w->buffer_rows)
+			status = flush_buffer(w, err);
 	}
 	if (status != OTR_OK) {
 		w->failed = true;
@@ -1015,24 +1213,15 @@ otr_writer_add(struct otr_writer *w, const struct otr_rows *rows, struct otr_err
 enum otr_status
 otr_writer_commit(struct otr_writer *w, struct otr_commit_result *result, struct otr_error *err)
 {
-	struct otr__patience patience = patience_of(w);
 	bool committed = false;
 	enum otr_status status;
 
 	if (w->failed)
 		return otr__fail(err, OTR_E_ARG, "", "a commit failed before");
-	if (w->streaming) {
-		status = finish_stream(w, &committed, err);
-		end_stream(w);
-	} else if (w->batch.rows.n == 0) {
-		status = OTR_OK;
-	} else {
-		status = otr__target_lock(&w->target, &patience, err);
-		if (status == OTR_OK) {
-			status = commit_buffer(w, &committed, err);
-			otr__target_unlock(&w->target);
-		}
-	}
+	if (w->streaming)
+		status = close_stream(w, &committed, err);
+	else
+		status = w->batch.rows.n == 0 ? OTR_OK : commit_alone(w, &committed, err);
 	if (status != OTR_OK) {
 		w->failed = true;
 		return status;

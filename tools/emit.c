@@ -6,19 +6,23 @@
 
 #include "cli.h"
 #include "csv.h"
+#include "json.h"
 #include "numtext.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool
-emit_format(const char *text, bool binary, enum emit_format *format)
+emit_format(const char *text, unsigned more, enum emit_format *format)
 {
 	if (strcmp(text, "csv") == 0)
 		*format = EMIT_CSV;
 	else if (strcmp(text, "tsv") == 0)
 		*format = EMIT_TSV;
-	else if (binary && strcmp(text, "binary") == 0)
+	else if ((more & EMIT_WITH_BINARY) != 0 && strcmp(text, "binary") == 0)
 		*format = EMIT_BINARY;
+	else if ((more & EMIT_WITH_JSON) != 0 && strcmp(text, "jsonl") == 0)
+		*format = EMIT_JSON;
 	else
 		return false;
 	return true;
@@ -42,6 +46,40 @@ emit_text(struct emit *e, const char *text)
 	size_t len = cli_escape(text, strlen(text), shown, sizeof shown);
 
 	csv_write(e->out, shown, len, e->delimiter, e->format == EMIT_TSV);
+}
+
+void
+emit_lines_of_text(struct emit *e, const char *text)
+{
+	size_t len = strlen(text), room = 4 * len + 1, used = 0;
+	char *shown = cli_alloc(room, 1);
+
+	while (*text != '\0') {
+		size_t plain = strcspn(text, "\n\t");
+
+		used += cli_escape(text, plain, shown + used, room - used);
+		text += plain;
+		if (*text != '\0')
+			shown[used++] = *text++;
+	}
+	csv_write(e->out, shown, used, e->delimiter, e->format == EMIT_TSV);
+	free(shown);
+}
+
+void
+emit_json_time(struct emit *e, int64_t ns)
+{
+	size_t room = emit_time_room(e) + 1;
+
+	if (e->time.form == TIMEARG_NUMBER) {
+		out_advance(e->out, timearg_write(&e->time, out_room(e->out, room), ns));
+	} else {
+		char *text = cli_alloc(room, 1);
+
+		*timearg_write(&e->time, text, ns) = '\0';
+		json_text(e->out, text);
+		free(text);
+	}
 }
 
 void
@@ -121,11 +159,42 @@ emit_lines(struct emit *e, const struct binary_column *column, size_t columns, c
 	}
 }
 
+static void
+emit_objects(struct emit *e, const struct binary_column *column, size_t columns, const struct otr_rows *rows, size_t first, size_t n)
+{
+	for (size_t i = first; i < first + n; i++) {
+		out_text(e->out, "{");
+		if (e->file != NULL) {
+			json_text(e->out, e->file_key != NULL ? e->file_key : "file");
+			out_text(e->out, ":");
+			json_text(e->out, e->file);
+			out_text(e->out, ",");
+		}
+		json_text(e->out, timearg_field(&e->time));
+		out_text(e->out, ":");
+		emit_json_time(e, rows->time_ns[i]);
+		for (size_t c = 0; c < columns; c++) {
+			int index = column[c].index;
+
+			out_text(e->out, ",");
+			json_text(e->out, column[c].name);
+			out_text(e->out, ":");
+			if (index >= 0 && is_present(rows, (size_t)index, i))
+				json_value(e->out, column[c].type, rows->value[index][i]);
+			else
+				out_text(e->out, "null");
+		}
+		out_text(e->out, "}\n");
+	}
+}
+
 void
 emit_rows(struct emit *e, const struct binary_column *column, size_t columns, const struct otr_rows *rows, size_t first, size_t n)
 {
 	if (e->format == EMIT_BINARY)
 		binary_write_rows(e->out, column, columns, rows, first, n);
+	else if (e->format == EMIT_JSON)
+		emit_objects(e, column, columns, rows, first, n);
 	else
 		emit_lines(e, column, columns, rows, first, n);
 	e->rows += n;

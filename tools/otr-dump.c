@@ -37,7 +37,7 @@ take_options(const struct opts_given *g, struct opts *o)
 		return cli_usage(g->operands == 0 ? "no FILE" : "more than one FILE");
 	o->path = g->operand[0];
 	if ((status = reader_clock(g, &o->clock)) != CLI_OK || (status = reader_at(g, &o->clock, &o->at)) != CLI_OK ||
-	    (status = reader_range(g, &o->clock, &o->range)) != CLI_OK || (status = reader_output(g, true, &o->output)) != CLI_OK ||
+	    (status = reader_range(g, &o->clock, &o->range)) != CLI_OK || (status = reader_output(g, EMIT_WITH_BINARY, &o->output)) != CLI_OK ||
 	    (status = opts_list(g, OPT_COLUMNS, &o->columns)) != CLI_OK)
 		return status;
 	return o->limited ? opts_count(g, OPT_LIMIT, false, &o->limit) : CLI_OK;

@@ -155,7 +155,7 @@ take_options(const struct opts_given *g, struct opts *o)
 	if (g->operands == 0)
 		return cli_usage("no FILE");
 	if ((status = reader_clock(g, &o->clock)) != CLI_OK || (status = reader_at(g, &o->clock, &o->at)) != CLI_OK ||
-	    (status = reader_range(g, &o->clock, &o->range)) != CLI_OK || (status = reader_output(g, false, &o->output)) != CLI_OK ||
+	    (status = reader_range(g, &o->clock, &o->range)) != CLI_OK || (status = reader_output(g, 0, &o->output)) != CLI_OK ||
 	    (status = opts_list(g, OPT_COLUMNS, &o->columns)) != CLI_OK || (status = take_mode(g, o)) != CLI_OK ||
 	    (status = take_aggregates(g, o)) != CLI_OK)
 		return status;
@@ -627,17 +627,6 @@ write_rows(struct query *q, struct source *s)
 
 /* ---- the second pass ---- */
 
-static void
-explain(const struct source *s)
-{
-	struct otr_counters c;
-
-	otr_get_counters(s->file, &c);
-	cli_note(reader_name(s->path), "read %llu leaf, %llu inner, %llu log, %llu meta pages, %llu bytes; pruned %llu by time, 0 by value",
-	    (unsigned long long)c.leaf_pages, (unsigned long long)c.inner_pages, (unsigned long long)c.log_pages,
-	    (unsigned long long)c.meta_pages, (unsigned long long)c.bytes, (unsigned long long)c.pruned_by_time);
-}
-
 static int
 answer(struct query *q, struct source *s)
 {
@@ -649,7 +638,7 @@ answer(struct query *q, struct source *s)
 		return status;
 	status = wants_rows(q->o) ? write_rows(q, s) : write_windows(q, s);
 	if (q->o->explain)
-		explain(s);
+		reader_explain(s->path, s->file);
 	otr_close(s->file);
 	s->file = NULL;
 	return cli_worst(status, worst);

@@ -34,7 +34,7 @@ take_options(const struct opts_given *g, struct opts *o)
 		return cli_usage(g->operands == 0 ? "no FILE" : g->operands == 1 ? "no VERSION" : "more than one VERSION");
 	o->path = g->operand[0];
 	if ((status = writer_check_path(o->path)) != CLI_OK || (status = reader_clock(g, &o->clock)) != CLI_OK ||
-	    (status = reader_at_text(g->operand[1], &o->clock, &o->at)) != CLI_OK)
+	    (status = reader_version(g->operand[1], &o->clock, &o->at)) != CLI_OK)
 		return status;
 	if (opts_has(g, OPT_TIMEZONE) && o->at.kind != READER_TIME)
 		return opts_refuse_pair(OPT_TIMEZONE, "on a VERSION that is no time");

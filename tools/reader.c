@@ -8,6 +8,7 @@
 #include "csv.h"
 #include "numtext.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,53 +69,57 @@ reader_time_in(const struct timearg *t, enum opts_id id, const struct reader_clo
 
 /* ---- --at, VERSION ---- */
 
-static int
-refuse_at(const char *name, const char *text, const char *what, const char *remedy)
+/* A VERSION or TIME.  False with *why if it is neither. */
+static bool
+parse_at(const char *text, const struct reader_clock *clock, struct reader_at *at, struct timearg_why *why)
 {
-	struct cli_quoted q;
-
-	return cli_usage("%s: %s: \"%s\"%s%s%s", name, what, cli_quote(text, strlen(text), &q), remedy[0] != '\0' ? " (" : "", remedy,
-	    remedy[0] != '\0' ? ")" : "");
-}
-
-/* name: what the text is called, "--at" or "VERSION". */
-static int
-read_at(const char *text, const char *name, const struct reader_clock *clock, struct reader_at *at)
-{
-	struct timearg_why why;
 	struct timearg t;
 
 	*at = (struct reader_at){ .kind = READER_NEWEST };
+	*why = (struct timearg_why){ .what = "not a version", .remedy = "" };
 	if (strcmp(text, "newest") == 0)
-		return CLI_OK;
+		return true;
 	if (strncmp(text, "newest-", 7) == 0) {
 		at->kind = READER_BACK;
-		return numtext_read_count(text + 7, strlen(text + 7), &at->version) ? CLI_OK :
-		    refuse_at(name, text, "not a version", "newest-1 is the one before the newest");
+		(void)snprintf(why->remedy, sizeof why->remedy, "newest-1 is the one before the newest");
+		return numtext_read_count(text + 7, strlen(text + 7), &at->version);
 	}
 	if (text[0] != '\0' && strspn(text, "0123456789") == strlen(text)) {
 		at->kind = READER_VERSION;
-		return numtext_read_count(text, strlen(text), &at->version) ? CLI_OK : refuse_at(name, text, "not a version", "");
+		return numtext_read_count(text, strlen(text), &at->version);
 	}
-	if (text[0] >= '0' && text[0] <= '9' && strspn(text, "0123456789.") == strlen(text))
-		return refuse_at(name, text, "neither a version nor a time", "seconds since 1970 need an @");
+	if (text[0] >= '0' && text[0] <= '9' && strspn(text, "0123456789.") == strlen(text)) {
+		*why = (struct timearg_why){ .what = "neither a version nor a time", .remedy = "seconds since 1970 need an @" };
+		return false;
+	}
 	at->kind = READER_TIME;
-	if (!timearg_parse(text, clock->zone, clock->dst, clock->now, TIMEARG_AS_COMMIT, &t, &why))
-		return refuse_at(name, text, why.what, why.remedy);
+	if (!timearg_parse(text, clock->zone, clock->dst, clock->now, TIMEARG_AS_COMMIT, &t, why))
+		return false;
 	at->ns = t.ns;
-	return CLI_OK;
-}
-
-int
-reader_at_text(const char *text, const struct reader_clock *clock, struct reader_at *at)
-{
-	return read_at(text, "VERSION", clock, at);
+	return true;
 }
 
 int
 reader_at(const struct opts_given *g, const struct reader_clock *clock, struct reader_at *at)
 {
-	return read_at(opts_has(g, OPT_AT) ? opts_value(g, OPT_AT) : "newest", "--at", clock, at);
+	const char *text = opts_value(g, OPT_AT);
+	struct timearg_why why;
+
+	if (parse_at(text != NULL ? text : "newest", clock, at, &why))
+		return CLI_OK;
+	return opts_refuse(text, OPT_AT, why.what, why.remedy);
+}
+
+int
+reader_version(const char *text, const struct reader_clock *clock, struct reader_at *at)
+{
+	struct timearg_why why;
+	struct cli_quoted q;
+
+	if (parse_at(text, clock, at, &why))
+		return CLI_OK;
+	return cli_usage("VERSION: %s: \"%s\"%s%s%s", why.what, cli_quote(text, strlen(text), &q), why.remedy[0] != '\0' ? " (" : "", why.remedy,
+	    why.remedy[0] != '\0' ? ")" : "");
 }
 
 const char *
@@ -144,7 +149,7 @@ select_version(struct otr *file, const struct reader_at *at, struct otr_error *e
 	otr_get_info(file, &info);
 	switch (at->kind) {
 	case READER_NEWEST:
-		return OTR_OK;
+		return info.version == info.newest_version ? OTR_OK : otr_select_version(file, info.newest_version, err);
 	case READER_VERSION:
 		return info.version == at->version ? OTR_OK : otr_select_version(file, at->version, err);
 	case READER_BACK:
@@ -204,6 +209,16 @@ reader_open(const char *path, const struct reader_at *at, struct otr **file, int
 	}
 	*file = opened;
 	return CLI_OK;
+}
+
+int
+reader_select(const char *path, struct otr *file, const struct reader_at *at)
+{
+	struct otr_error err = { 0 };
+
+	if (!reaches_back(reader_name(path), file, at))
+		return CLI_USAGE;
+	return select_version(file, at, &err) == OTR_OK ? CLI_OK : cli_failed(reader_name(path), &err);
 }
 
 void
@@ -352,10 +367,11 @@ static int
 check_format(const struct opts_given *g, const struct reader_output *output)
 {
 	static const enum opts_id of_text[] = { OPT_DELIMITER, OPT_NO_HEADER, OPT_NULL_VALUE, OPT_TIME_FORMAT };
+	size_t unfit = output->format == EMIT_BINARY ? 4 : output->format == EMIT_JSON ? 3 : 0;
 
-	for (size_t i = 0; output->format == EMIT_BINARY && i < sizeof of_text / sizeof of_text[0]; i++)
+	for (size_t i = 0; i < unfit; i++)
 		if (opts_has(g, of_text[i]))
-			return opts_refuse_pair(of_text[i], "with --format binary");
+			return opts_refuse_pair(of_text[i], unfit == 4 ? "with --format binary" : "with JSON");
 	if (output->format == EMIT_TSV && opts_has(g, OPT_DELIMITER))
 		return opts_refuse_pair(OPT_DELIMITER, "with --format tsv");
 	if (output->force && output->path == NULL && output->format != EMIT_BINARY)
@@ -364,8 +380,9 @@ check_format(const struct opts_given *g, const struct reader_output *output)
 }
 
 int
-reader_output(const struct opts_given *g, bool binary, struct reader_output *output)
+reader_output(const struct opts_given *g, unsigned more, struct reader_output *output)
 {
+	static const char *const known[] = { "csv, tsv", "csv, tsv, binary", "csv, tsv, jsonl", "csv, tsv, jsonl, binary" };
 	const char *format = opts_value(g, OPT_FORMAT), *delimiter = opts_value(g, OPT_DELIMITER);
 	struct timearg_writer probe;
 	struct timearg_why why;
@@ -373,14 +390,29 @@ reader_output(const struct opts_given *g, bool binary, struct reader_output *out
 
 	*output = (struct reader_output){ .delimiter = ',', .no_header = opts_has(g, OPT_NO_HEADER), .force = opts_has(g, OPT_FORCE),
 		.time_format = opts_value(g, OPT_TIME_FORMAT), .path = opts_value(g, OPT_OUTPUT) };
-	if (format != NULL && !emit_format(format, binary, &output->format))
-		return opts_refuse(format, OPT_FORMAT, "not a format", binary ? "csv, tsv, binary" : "csv, tsv");
+	if (format != NULL && !emit_format(format, more, &output->format))
+		return opts_refuse(format, OPT_FORMAT, "not a format", known[more]);
+	if (opts_has(g, OPT_JSON) && format != NULL)
+		return opts_refuse_pair(OPT_JSON, "together with --format");
+	if (opts_has(g, OPT_JSON))
+		output->format = EMIT_JSON;
 	if (delimiter != NULL && !csv_delimiter(delimiter, &output->delimiter))
 		return opts_refuse(delimiter, OPT_DELIMITER, "not a delimiter", "one byte as , ; | or comma, semicolon, tab, space");
 	if (output->time_format != NULL && !timearg_writer_init(&probe, output->time_format, NULL, 0, &why))
 		return opts_refuse(output->time_format, OPT_TIME_FORMAT, why.what, why.remedy);
 	status = reader_null_text(g, output->format == EMIT_TSV ? '\t' : output->delimiter, &output->null_text);
 	return status != CLI_OK ? status : check_format(g, output);
+}
+
+void
+reader_explain(const char *path, const struct otr *file)
+{
+	struct otr_counters c;
+
+	otr_get_counters(file, &c);
+	cli_note(reader_name(path), "read %llu leaf, %llu inner, %llu log, %llu meta pages, %llu bytes; pruned %llu by time, 0 by value",
+	    (unsigned long long)c.leaf_pages, (unsigned long long)c.inner_pages, (unsigned long long)c.log_pages,
+	    (unsigned long long)c.meta_pages, (unsigned long long)c.bytes, (unsigned long long)c.pruned_by_time);
 }
 
 int

@@ -36,7 +36,9 @@ struct reader_at {
 };
 int reader_at(const struct opts_given *g, const struct reader_clock *clock, struct reader_at *at);
 /* The same of an operand VERSION. */
-int reader_at_text(const char *text, const struct reader_clock *clock, struct reader_at *at);
+int reader_version(const char *text, const struct reader_clock *clock, struct reader_at *at);
+/* Moves an open file to a version. */
+int reader_select(const char *path, struct otr *file, const struct reader_at *at);
 
 /* Opens FILE ("-": stdin, which must seek) at a version and tells the notices.  *worst becomes 4 where an older version stands in. */
 int reader_open(const char *path, const struct reader_at *at, struct otr **file, int *worst);
@@ -66,16 +68,19 @@ uint64_t reader_column_bits(const struct binary_column *column, size_t count);
 
 /* ---- rows out ---- */
 
-/* -F -d -N --null-value --time-format -o -f. */
+/* -F --json -d -N --null-value --time-format -o -f. */
 struct reader_output {
 	enum emit_format format;
 	char delimiter;
 	bool no_header, force;
 	const char *null_text, *time_format, *path;
 };
-int reader_output(const struct opts_given *g, bool binary, struct reader_output *output);
+/* more: enum emit_more, or-ed: the formats besides csv and tsv. */
+int reader_output(const struct opts_given *g, unsigned more, struct reader_output *output);
 /* Opens the output and prepares e->time for times of `digits` digits.  The zone is borrowed. */
 int reader_output_open(const struct reader_output *output, const struct zone *zone, unsigned digits, struct out *out, struct emit *e);
+/* --explain: what a file was read. */
+void reader_explain(const char *path, const struct otr *file);
 /* A text for null that no value can be taken for, and that needs no quotes. */
 int reader_null_text(const struct opts_given *g, char delimiter, const char **text);
 

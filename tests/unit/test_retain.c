@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Policies of size, age and history: files of fixed size under endless appends, late rows and deletions; rows that grow old; pruned versions.
+ */
+#include "onefile.h"
+
+#include <sys/stat.h>
+
+#define MANY 1000000
+
+static uint64_t
+noise(uint64_t *state)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return *state >> 33 ^ *state;
+}
+
+static enum otr_status
+create(const char *path, uint32_t page_bytes, const struct otr_policies *policies)
+{
+	static struct otr_schema schema;
+	struct otr_create_options o = { .policies = *policies };
+	struct otr_error err = { .text = "" };
+	enum otr_status status;
+
+	memset(&schema, 0, sizeof schema);
+	schema.columns = 1;
+	schema.page_bytes = page_bytes;
+	strcpy(schema.column[0].name, "v");
+	schema.column[0].type = OTR_F64;
+	(void)unlink(path);
+	status = otr_create(path, &schema, &o, &err);
+	if (status != OTR_OK && status != OTR_E_ARG)
+		printf("# create: %s\n", err.text);
+	return status;
+}
+
+static int64_t
+size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+/* The rows of the newest version are exactly the newest of those given: (i, value[i]) for i from some row on to n - 1, none missing. */
+static bool
+newest_rows(const char *path, const double *value, int64_t n, int64_t *first)
+{
+	static int64_t t[MANY];
+	static double v[MANY];
+	struct otr *file;
+	struct otr_error err;
+	long got, i;
+	bool ok;
+
+	if (otr_open(path, &file, &err) != OTR_OK) {
+		printf("# open: %s\n", err.text);
+		return false;
+	}
+	got = one_read(file, t, v, MANY);
+	otr_close(file);
+	ok = got > 0 && t[got - 1] == n - 1 && t[0] >= *first;
+	for (i = 0; i < got && ok; i++)
+		ok = t[i] == n - got + i && memcmp(&v[i], &value[t[i]], sizeof *v) == 0;
+	if (!ok)
+		printf("# %ld rows of %lld: first %lld, wrong at %ld\n", got, (long long)n, got > 0 ? (long long)t[0] : -1, i);
+	*first = got > 0 ? t[0] : -1;
+	return ok;
+}
+
+/* 10^6 rows of eight noisy bytes in commits of so many: the case of cases.md V.  late: each commit's first rows come again, changed. */
+static bool
+round_robin(size_t batch, bool late)
+{
+	static double value[MANY];
+	static int64_t time_ns[MANY];
+	struct otr_policies p = { .has_max_size = true, .max_bytes = 1 << 20, .history = OTR_HISTORY_FITS };
+	const char *path = one_path("round.otr");
+	struct otr_commit_result r;
+	uint64_t state = 7;
+	int64_t first = 0, full = 0, size;
+	size_t i, n;
+	bool ok = create(path, 0, &p) == OTR_OK;
+
+	for (i = 0; i < MANY; i++) {
+		uint64_t bits = noise(&state) >> 12 | (uint64_t)0x3ff << 52;
+
+		memcpy(&value[i], &bits, sizeof value[i]);
+		time_ns[i] = (int64_t)i;
+	}
+	for (i = 0; i < MANY && ok; i += n) {
+		n = MANY - i < batch ? MANY - i : batch;
+		ok = one_append(path, time_ns + i, value + i, n, &r) == OTR_OK;
+		if (late && i > 5000) {
+			size_t k = i - 5000 + (size_t)(noise(&state) % 4000);
+
+			value[k] += 1;
+			ok = ok && one_append(path, time_ns + k, value + k, 1, &r) == OTR_OK;
+		}
+		size = size_of(path);
+		ok = ok && size <= 1 << 20 && (full == 0 || size == full);
+		if (size > (1 << 20) - 8192)
+			full = size;
+		if (i / batch % 10 == 9 || i + n == MANY)
+			ok = ok && newest_rows(path, value, (int64_t)(i + n), &first) && one_faults(path) == 0;
+		if (!ok)
+			printf("# at row %d, size %lld, full %lld\n", (int)i, (long long)size, (long long)full);
+	}
+	printf("# size %lld of %d, first row %lld\n", (long long)size_of(path), 1 << 20, (long long)first);
+	return ok && full > 0 && first > 0;
+}
+
+int
+main(void)
+{
+	struct otr_policies small = { .has_max_size = true, .max_bytes = 32 << 10, .history = OTR_HISTORY_FITS };
+
+	CHECK(create(one_path("small.otr"), 0, &small) == OTR_E_ARG, "9.4: a size too small for its reserve is refused");
+	CHECK(round_robin(1000, false), "9.4: 10^6 rows in commits of 1,000 into 1 MiB: the newest rows, never beyond the size");
+	CHECK(round_robin(1000000, false), "9.4: the same in one input");
+	CHECK(round_robin(1000, true), "9.4: the same with rows replaced late");
+	one_clean();
+	return tap_done();
+}
