@@ -404,7 +404,7 @@ otr__db_again(struct otr *file, unsigned attempt, enum otr_status *status, struc
 	struct otr_error second;
 	bool moved;
 
-	if ((*status != OTR_E_CORRUPT && *status != OTR_E_TRUNCATED) || attempt >= 100 || reread(file, &moved, &second) != OTR_OK)
+	if ((*status != OTR_E_CORRUPT && *status != OTR_E_TRUNCATED) || attempt >= 100 || otr__db_reread(file, &moved, &second) != OTR_OK)
 		return false;
 	if (version >= file->state.slot.oldest_version)
 		return moved;

@@ -11,8 +11,10 @@ check() {
 @test "A: five rows: ranges, nearest, windows, points" { check a_five; }
 @test "A: five rows: every aggregate of the whole" { check a_whole; }
 @test "A: five rows, in seconds: area, covered, time-weighted mean, gaps" { check a_area; }
+@test "A: five rows: a range deleted, and the version before" { check a_delete; }
 @test "B: 4096 rows: windows of every power of two" { check b_powers; }
 @test "C: nearest: far apart, over page boundaries, at time 0, in an empty series" { check c_nearest; }
+@test "C: every pair of children at every level, all else deleted" { check c_pairs; }
 @test "D: the limits of time" { check d_limits; }
 @test "D: times in text, leap seconds, negative times" { check d_text; }
 @test "E: floats in text: the shortest digits that give the bits back" { check e_text; }
@@ -25,8 +27,12 @@ check() {
 @test "I: standard deviation and cancellation" { check i_deviation; }
 @test "K: duplicate times under each policy" { check k_policies; }
 @test "K: thousands of rows of one time" { check k_many; }
+@test "K: thousands of rows of one time deleted; keep changed to replace" { check k_changes; }
 @test "L: every version stays exact" { check l_versions; }
 @test "L: small commits out of order, resent and corrected rows: each version exact before and after the spill" { check l_riding; }
+@test "L: append, delete, merge, rollback: every version at every later time" { check l_changes; }
+@test "L: nothing deleted, everything deleted, rolled back" { check l_all; }
+@test "L: random commits of every kind: each version stays what it was" { check l_random; }
 @test "N: several files" { check n_files; }
 @test "O: creating: what is refused leaves nothing behind" { check o_create; }
 @test "O: create --like, dump, append: no difference" { check o_round_trip; }

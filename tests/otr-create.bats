@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# otr-create.bats - otr-create from outside, and what all six tools have in common.
+# otr-create.bats - otr-create from outside, and what all tools have in common.
 
 load tools
 
@@ -61,6 +61,20 @@ PY
 	usage 'message' otr-create -m $'\xff' a.otr v
 	usage 'meta' otr-create --meta novalue a.otr v
 	usage 'otr' otr-create --meta otr.retain=5 a.otr v
+	usage 'retain: .*not a length|retain: ' otr-create --retain 90 a.otr v
+	usage 'retain: .*month' otr-create --retain 3mo a.otr v
+	usage 'retain: out of range' otr-create --retain 0s a.otr v
+	usage 'retain: ' otr-create --retain 1.5h a.otr v
+	usage 'max-size: not a number' otr-create --max-size big a.otr v
+	usage 'max-size: not a number' otr-create --max-size -1 a.otr v
+	usage 'max-size: out of range' otr-create --max-size 99999999999G a.otr v
+	usage 'history: ' otr-create --history some a.otr v
+	usage 'history: ' otr-create --history -1 a.otr v
+	usage 'history: ' otr-create --history 5M5 a.otr v
+	usage 'history: .*month' otr-create --history 1y a.otr v
+	usage 'cannot keep all history within a fixed size' otr-create --history all --max-size 10Mi a.otr v
+	usage 'without a max-size' otr-create --history fits a.otr v
+	refuse 2 'at least [0-9]+' otr-create --max-size 32Ki a.otr v
 	[ ! -e a.otr ]
 }
 
@@ -184,6 +198,33 @@ PY
 	echo text >text
 	refuse 4 'not an OTR file' otr-create --like text d.otr
 	[ ! -e d.otr ]
+}
+
+@test "policies: what is given is in force, --like copies it, and options change what is copied" {
+	expect 0 otr-create --max-size 4Mi --retain 1w2h --duplicates keep a.otr v
+	otr-stat --json a.otr | grep -q '"policy":{"duplicates":"keep","max_size":4194304,"retain":"7d2h","history":"fits"}'
+	expect 0 otr-create --like a.otr b.otr
+	otr-stat --json b.otr | grep -q '"policy":{"duplicates":"keep","max_size":4194304,"retain":"7d2h","history":"fits"}'
+	expect 0 otr-create --like a.otr --max-size none --retain none c.otr
+	otr-stat c.otr | grep -qx 'policy: duplicates keep, max-size none, retain none, history all'
+	expect 0 otr-create --like a.otr --history 010 d.otr
+	otr-stat d.otr | grep -q 'history 10$'
+	expect 0 otr-create --history 2k e.otr v
+	otr-stat e.otr | grep -q 'history 2000$'
+	expect 0 otr-create --like e.otr --max-size 4000000B f.otr
+	otr-stat f.otr | grep -q 'max-size 3.8 MiB (4000000 B), retain none, history 2000$'
+	expect 0 otr-create --history 90m g.otr v
+	otr-stat g.otr | grep -q 'history 1h30m$'
+	expect 0 otr-create --history 0 h.otr v
+	otr-stat h.otr | grep -q 'history 0$'
+	expect 0 otr-create --history fits --max-size 4Mi i.otr v
+	sound ./*.otr
+	local f
+	for f in *.otr; do
+		echo 1700000000,1 | otr-append -N "$f"
+		[ "$(rows "$f")" = 1 ]
+	done
+	sound ./*.otr
 }
 
 @test "file names with spaces, newlines, control characters, a leading dash" {

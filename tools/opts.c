@@ -18,7 +18,7 @@
 #define TEXT_MAX 8192
 
 enum { CREATE = OPTS_CREATE, APPEND = OPTS_APPEND, DUMP = OPTS_DUMP, QUERY = OPTS_QUERY, STAT = OPTS_STAT, VERIFY = OPTS_VERIFY, LOG = OPTS_LOG,
-	DIFF = OPTS_DIFF, ALL = OPTS_ALL };
+	DIFF = OPTS_DIFF, DELETE = OPTS_DELETE, ROLLBACK = OPTS_ROLLBACK, META = OPTS_META, COMPACT = OPTS_COMPACT, ALL = OPTS_ALL };
 
 struct row {
 	enum opts_id id;
@@ -34,64 +34,71 @@ struct row {
 static const struct row table[] = {
 	{ OPT_AGGREGATE, "aggregate", 'a', "LIST", true, QUERY, "aggregates (default count,min,mean,max)" },
 	{ OPT_COLUMNS, "columns", 'c', "LIST", true, DUMP | QUERY | DIFF, "these columns, in this order" },
-	{ OPT_DELIMITER, "delimiter", 'd', "C", false, APPEND | DUMP | QUERY | LOG | DIFF, "of CSV: a byte, comma, semicolon, tab or space" },
-	{ OPT_END, "end", 'e', "TIME", false, DUMP | QUERY | LOG | DIFF, "end of the range, exclusive" },
-	{ OPT_FAIL_EMPTY, "fail-empty", 'E', NULL, false, DUMP | QUERY, "exit status 1 if nothing was selected" },
+	{ OPT_DELIMITER, "delimiter", 'd', "C", false, APPEND | DUMP | QUERY | LOG | DIFF | META, "of CSV: a byte, comma, semicolon, tab or space" },
+	{ OPT_END, "end", 'e', "TIME", false, DUMP | QUERY | LOG | DIFF | DELETE, "end of the range, exclusive" },
+	{ OPT_FAIL_EMPTY, "fail-empty", 'E', NULL, false, DUMP | QUERY | DELETE, "exit status 1 if nothing was selected" },
 	{ OPT_FORCE, "force", 'f', NULL, false, CREATE | DUMP | QUERY, "replace an existing file" },
 	{ OPT_FORMAT, "format", 'F', "FMT", false, APPEND | DUMP, "csv (default), tsv or binary" },
-	{ OPT_FORMAT, "format", 'F', "FMT", false, QUERY, "csv (default) or tsv" },
+	{ OPT_FORMAT, "format", 'F', "FMT", false, QUERY | META, "csv (default) or tsv" },
 	{ OPT_FORMAT, "format", 'F', "FMT", false, LOG | DIFF, "csv (default), tsv or jsonl" },
 	{ OPT_LIST, "list", 'l', NULL, false, STAT, "one CSV line a file" },
-	{ OPT_MESSAGE, "message", 'm', "TEXT", false, CREATE | APPEND, "commit message" },
+	{ OPT_MESSAGE, "message", 'm', "TEXT", false, CREATE | APPEND | DELETE | ROLLBACK | META, "commit message" },
 	{ OPT_LIMIT, "limit", 'n', "N", false, DUMP | QUERY | LOG | DIFF, "at most N rows (of each FILE)" },
-	{ OPT_NO_HEADER, "no-header", 'N', NULL, false, APPEND | DUMP | QUERY | LOG | DIFF, "no header line is written, none expected" },
+	{ OPT_NO_HEADER, "no-header", 'N', NULL, false, APPEND | DUMP | QUERY | LOG | DIFF | META, "no header line is written, none expected" },
 	{ OPT_OUTPUT, "output", 'o', "FILE", false, DUMP | QUERY, "write here instead of stdout" },
 	{ OPT_QUIET, "quiet", 'q', NULL, false, ALL & ~(unsigned)DIFF, "no warnings but of damage, no summary" },
 	{ OPT_QUIET, "quiet", 'q', NULL, false, DIFF, "nothing on stdout: the exit status tells" },
 	{ OPT_REVERSE, "reverse", 'r', NULL, false, DUMP | QUERY | LOG, "the other order" },
-	{ OPT_START, "start", 's', "TIME", false, DUMP | QUERY | LOG | DIFF, "start of the range, inclusive" },
+	{ OPT_START, "start", 's', "TIME", false, DUMP | QUERY | LOG | DIFF | DELETE, "start of the range, inclusive" },
 	{ OPT_TIME_COLUMN, "time-column", 't', "NAME|N", false, APPEND, "the time field: name, or position from 1" },
 	{ OPT_VERBOSE, "verbose", 'v', NULL, true, ALL, "more on stderr" },
 	{ OPT_WINDOW, "window", 'w', "DUR", false, QUERY, "a row a window: 500ms, 10s, 5m, 1h30m, 24h" },
-	{ OPT_WAIT, "wait", 'W', "DUR", false, CREATE | APPEND, "wait for the writer lock (default 10s, 0 = not)" },
-	{ OPT_TIMEZONE, "timezone", 'z', "ZONE", false, APPEND | DUMP | QUERY | STAT | LOG | DIFF, "IANA name, UTC (default), local, or +HH:MM" },
+	{ OPT_WAIT, "wait", 'W', "DUR", false, CREATE | APPEND | DELETE | ROLLBACK | META, "wait for the writer lock (default 10s, 0 = not)" },
+	{ OPT_TIMEZONE, "timezone", 'z', "ZONE", false, APPEND | DUMP | QUERY | STAT | LOG | DIFF | DELETE | ROLLBACK | META, "IANA name, UTC (default), local, or +HH:MM" },
+	{ OPT_ALL, "all", 0, NULL, false, DELETE, "every row" },
 	{ OPT_ANY_TIME, "any-time", 0, NULL, false, APPEND, "plain numbers may mean any time" },
-	{ OPT_AT, "at", 0, "V|TIME", false, DUMP | QUERY | STAT | LOG, "as of: version, newest, newest-N, or a time" },
-	{ OPT_AUTHOR, "author", 0, "NAME", false, CREATE | APPEND, "author of the commit (default: the user)" },
+	{ OPT_AT, "at", 0, "V|TIME", false, DUMP | QUERY | STAT | LOG | META, "as of: version, newest, newest-N, or a time" },
+	{ OPT_AUTHOR, "author", 0, "NAME", false, CREATE | APPEND | DELETE | ROLLBACK | META, "author of the commit (default: the user)" },
 	{ OPT_BEFORE, "before", 0, NULL, false, QUERY, "with --nearest: the last row before TIME" },
 	{ OPT_COMMIT_EVERY, "commit-every", 0, "N|DUR", true, APPEND, "commit after N rows or after DUR (1000,5s)" },
-	{ OPT_DST, "dst", 0, "WHICH", false, APPEND | DUMP | QUERY | LOG | DIFF, "earlier or later, of a local time that is twice" },
+	{ OPT_DRY_RUN, "dry-run", 0, NULL, false, DELETE | ROLLBACK, "tell what would be done, on stderr; write nothing" },
+	{ OPT_DST, "dst", 0, "WHICH", false, APPEND | DUMP | QUERY | LOG | DIFF | DELETE | ROLLBACK | META, "earlier or later, of a local time that is twice" },
 	{ OPT_DUPLICATES, "duplicates", 0, "POLICY", false, CREATE, "replace (default), keep, first or error" },
 	{ OPT_EXPLAIN, "explain", 0, NULL, false, QUERY | DIFF, "tell the pages read, on stderr" },
 	{ OPT_GAP, "gap", 0, "DUR", false, CREATE, "no value is held or drawn across it (or none)" },
+	{ OPT_HISTORY, "history", 0, "KEEP", false, CREATE, "all (default), N versions, or a length of time" },
 	{ OPT_IGNORE_UNKNOWN, "ignore-unknown", 0, NULL, false, APPEND, "skip fields that are no column" },
-	{ OPT_JSON, "json", 0, NULL, false, STAT | VERIFY | LOG | DIFF, "one JSON object a line" },
+	{ OPT_JSON, "json", 0, NULL, false, STAT | VERIFY | LOG | DIFF | META, "one JSON object a line" },
 	{ OPT_LAST, "last", 0, "N", false, QUERY, "the last N rows" },
 	{ OPT_LIKE, "like", 0, "OTHER", false, CREATE, "columns, policies and metadata of another file" },
 	{ OPT_LINEAR_COLUMN, "linear-column", 0, "LIST", true, CREATE, "go straight to the next value (default: floats)" },
 	{ OPT_MAP, "map", 0, "NAME=COL", true, APPEND, "the field NAME of the header is column COL" },
+	{ OPT_MAX_SIZE, "max-size", 0, "SIZE", false, CREATE, "of the file; the oldest rows go (default: none)" },
 	{ OPT_META, "meta", 0, "KEY=VAL", true, CREATE, "metadata" },
 	{ OPT_NEAREST, "nearest", 0, "TIME", false, QUERY, "the first row at or after TIME" },
 	{ OPT_NULL_VALUE, "null-value", 0, "STR", false, APPEND | DUMP | QUERY | DIFF, "the text of a null (default: empty)" },
 	{ OPT_ORIGIN, "origin", 0, "TIME", false, QUERY, "a window starts here" },
 	{ OPT_PAGE_SIZE, "page-size", 0, "SIZE", false, CREATE, "4Ki 8Ki 16Ki 32Ki 64Ki (default: by columns)" },
 	{ OPT_POINTS, "points", 0, "N", false, QUERY, "N windows of equal length" },
-	{ OPT_PRINT_VERSION, "print-version", 0, NULL, false, APPEND, "print the version of each commit" },
+	{ OPT_PRINT_VERSION, "print-version", 0, NULL, false, APPEND | DELETE | ROLLBACK | META, "print the version of each commit" },
+	{ OPT_RETAIN, "retain", 0, "DUR", false, CREATE, "rows older than that go: 90d (default: none)" },
 	{ OPT_ROWS, "rows", 0, NULL, false, DIFF, "the rows that differ, before (-) and after (+)" },
 	{ OPT_SCAN, "scan", 0, NULL, false, STAT, "read every page: encodings, fill, gaps" },
 	{ OPT_SORT_MEM, "sort-mem", 0, "SIZE", false, APPEND, "memory for rows out of order (default 256Mi)" },
 	{ OPT_STEP_COLUMN, "step-column", 0, "LIST", true, CREATE, "hold their value (default: integers, bools)" },
 	{ OPT_TIME_FORMAT, "time-format", 0, "FMT", false, DUMP | QUERY | LOG | DIFF, "s, ms, us, ns, or a pattern as %H:%M:%S.%3N" },
 	{ OPT_TIME_UNIT, "time-unit", 0, "U", false, APPEND, "of plain numbers: s (default), ms, us, ns" },
+	{ OPT_UNSET, "unset", 0, "KEY", true, META, "take KEY away" },
+	{ OPT_WHERE, "where", 0, "EXPR", false, DELETE, "rows that match: 'temp > 50 or temp is nan'" },
 	{ OPT_HELP, "help", 'h', NULL, true, ALL, "print this (-? too)" },
 	{ OPT_HELP, NULL, '?', NULL, true, ALL, NULL },
 	{ OPT_USAGE, "usage", 0, NULL, true, ALL, "print the synopsis" },
 	{ OPT_VERSION, "version", 'V', NULL, true, ALL, "print versions and licence" },
 	/* hidden */
-	{ OPT_START, "since", 0, "TIME", false, DUMP | QUERY | LOG | DIFF, NULL },
-	{ OPT_START, "from", 0, "TIME", false, DUMP | QUERY | LOG | DIFF, NULL },
-	{ OPT_END, "until", 0, "TIME", false, DUMP | QUERY | LOG | DIFF, NULL },
-	{ OPT_END, "to", 0, "TIME", false, DUMP | QUERY | LOG | DIFF, NULL },
+	{ OPT_START, "since", 0, "TIME", false, DUMP | QUERY | LOG | DIFF | DELETE, NULL },
+	{ OPT_START, "from", 0, "TIME", false, DUMP | QUERY | LOG | DIFF | DELETE, NULL },
+	{ OPT_END, "until", 0, "TIME", false, DUMP | QUERY | LOG | DIFF | DELETE, NULL },
+	{ OPT_END, "to", 0, "TIME", false, DUMP | QUERY | LOG | DIFF | DELETE, NULL },
 };
 
 #define ROWS (sizeof table / sizeof table[0])
@@ -388,26 +395,36 @@ opts_release(struct opts_given *g)
 
 /* ---- values ---- */
 
-int
-opts_count_text(const char *text, enum opts_id id, bool size, uint64_t *value)
+const char *
+opts_count_fault(const char *text, bool size, uint64_t *value, const char **remedy)
 {
 	static const struct { const char *name; uint64_t factor; } units[] = { { "", 1 }, { "k", 1000 }, { "M", 1000000 }, { "G", 1000000000 },
 		{ "Ki", 1024 }, { "Mi", 1048576 }, { "Gi", 1073741824 } };
 	size_t digits = strspn(text, "0123456789"), len = strlen(text + digits);
 
+	*remedy = "";
 	if (digits == 0)
-		return opts_refuse(text, id, "not a number", "");
+		return "not a number";
 	if (size && len > 0 && text[digits + len - 1] == 'B')
 		len--;
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
 		if (strlen(units[i].name) != len || memcmp(units[i].name, text + digits, len) != 0)
 			continue;
 		if (!numtext_read_count(text, digits, value) || *value > UINT64_MAX / units[i].factor)
-			return opts_refuse(text, id, "out of range", "");
+			return "out of range";
 		*value *= units[i].factor;
-		return CLI_OK;
+		return NULL;
 	}
-	return opts_refuse(text, id, "not a number", "a count may end in k M G Ki Mi Gi");
+	*remedy = "a count may end in k M G Ki Mi Gi";
+	return "not a number";
+}
+
+int
+opts_count_text(const char *text, enum opts_id id, bool size, uint64_t *value)
+{
+	const char *remedy, *fault = opts_count_fault(text, size, value, &remedy);
+
+	return fault == NULL ? CLI_OK : opts_refuse(text, id, fault, remedy);
 }
 
 int

@@ -13,14 +13,16 @@
 #include <stdint.h>
 
 enum opts_tool { OPTS_APPEND = 1, OPTS_CREATE = 2, OPTS_DUMP = 4, OPTS_QUERY = 8, OPTS_STAT = 16, OPTS_VERIFY = 32, OPTS_LOG = 64,
-	OPTS_DIFF = 128, OPTS_ALL = 255 };
+	OPTS_DIFF = 128, OPTS_DELETE = 256, OPTS_ROLLBACK = 512, OPTS_META = 1024, OPTS_COMPACT = 2048, OPTS_ALL = 4095 };
 
 enum opts_id {
 	OPT_AGGREGATE, OPT_COLUMNS, OPT_DELIMITER, OPT_END, OPT_FAIL_EMPTY, OPT_FORCE, OPT_FORMAT, OPT_LIST, OPT_MESSAGE, OPT_LIMIT,
 	OPT_NO_HEADER, OPT_OUTPUT, OPT_QUIET, OPT_REVERSE, OPT_START, OPT_TIME_COLUMN, OPT_VERBOSE, OPT_WINDOW, OPT_WAIT, OPT_TIMEZONE,
 	OPT_ANY_TIME, OPT_AT, OPT_AUTHOR, OPT_BEFORE, OPT_COMMIT_EVERY, OPT_DST, OPT_DUPLICATES, OPT_EXPLAIN, OPT_GAP, OPT_IGNORE_UNKNOWN,
 	OPT_JSON, OPT_LAST, OPT_LIKE, OPT_LINEAR_COLUMN, OPT_MAP, OPT_META, OPT_NEAREST, OPT_NULL_VALUE, OPT_ORIGIN, OPT_PAGE_SIZE, OPT_POINTS,
-	OPT_PRINT_VERSION, OPT_SCAN, OPT_SORT_MEM, OPT_STEP_COLUMN, OPT_TIME_FORMAT, OPT_TIME_UNIT, OPT_ROWS, OPT_HELP, OPT_USAGE, OPT_VERSION,
+	OPT_PRINT_VERSION, OPT_SCAN, OPT_SORT_MEM, OPT_STEP_COLUMN, OPT_TIME_FORMAT, OPT_TIME_UNIT, OPT_ROWS,
+	OPT_ALL, OPT_WHERE, OPT_DRY_RUN, OPT_UNSET, OPT_MAX_SIZE, OPT_RETAIN, OPT_HISTORY,
+	OPT_HELP, OPT_USAGE, OPT_VERSION,
 	OPT_COUNT
 };
 
@@ -71,6 +73,8 @@ const char *opts_name(enum opts_id id);
 /* A count with k M G Ki Mi Gi, and B where it is a size.  Returns an exit status. */
 int opts_count(const struct opts_given *g, enum opts_id id, bool size, uint64_t *value);
 int opts_count_text(const char *text, enum opts_id id, bool size, uint64_t *value);
+/* The same text, told nothing: NULL, or what is wrong with it, and *remedy. */
+const char *opts_count_fault(const char *text, bool size, uint64_t *value, const char **remedy);
 
 /* The names of a LIST option, all its occurrences; freed with opts_list_free. */
 struct opts_list {

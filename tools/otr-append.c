@@ -61,6 +61,7 @@ struct run {
 	uint64_t pending;                        /* rows of the commit being made */
 	int64_t deadline;                        /* of it, on the monotonic clock */
 	uint64_t version, commits;
+	uint64_t pieces;                         /* that the commit being made was cut into so far */
 	struct loader_counts read;
 	uint64_t committed, added, replaced, skipped;
 	struct place *place;                     /* only under the policy `error` */
@@ -232,8 +233,8 @@ take_inputs(const struct opts_given *g, struct opts *o)
 	if (g->operands == 0)
 		return cli_usage("no FILE");
 	o->path = g->operand[0];
-	if (strcmp(o->path, "-") == 0)
-		return cli_usage("a FILE that is written cannot be stdin (./- is a file of that name)");
+	if (writer_check_path(o->path) != CLI_OK)
+		return CLI_USAGE;
 	o->inputs = g->operands > 1 ? g->operands - 1 : 1;
 	o->input = cli_alloc(o->inputs, sizeof *o->input);
 	for (size_t i = 0; i < o->inputs; i++) {
@@ -298,7 +299,7 @@ open_inputs(struct opts *o)
 static void
 on_waiting(void *arg)
 {
-	const struct opts *o = arg;
+	const struct opts *o = ((const struct run *)arg)->o;
 
 	if (!o->quiet)
 		cli_warning(o->path, 0, "waiting for another writer");
@@ -307,10 +308,48 @@ on_waiting(void *arg)
 static void
 on_holding(void *arg)
 {
-	const struct opts *o = arg;
+	const struct opts *o = ((const struct run *)arg)->o;
 
 	if (o->verbose)
 		cli_note(o->path, "a large commit: the writer lock is held while input is read");
+}
+
+/* A commit is durable: its rows are no longer pending, its version is told. */
+static void
+count_commit(struct run *r, const struct otr_commit_result *result, uint64_t rows)
+{
+	r->version = result->version;
+	r->added += result->added;
+	r->replaced += result->replaced;
+	r->skipped += result->skipped;
+	r->committed += rows;
+	r->pending -= rows;
+	if (!result->committed)
+		return;
+	r->commits++;
+	if (r->o->print_version) {
+		out_format(&r->out, "%llu\n", (unsigned long long)result->version);
+		out_flush(&r->out);
+	}
+}
+
+static void
+tell_piece(const struct run *r, uint64_t version, uint64_t rows)
+{
+	if (r->o->verbose)
+		cli_note(r->o->path, "version %llu: %llu rows", (unsigned long long)version, (unsigned long long)rows);
+}
+
+/* Input into a file of a fixed size is committed in pieces. */
+static void
+on_piece(void *arg, const struct otr_commit_result *result)
+{
+	struct run *r = arg;
+	uint64_t rows = result->added + result->replaced + result->skipped;
+
+	r->pieces++;
+	count_commit(r, result, rows);
+	tell_piece(r, result->version, rows);
 }
 
 static int
@@ -319,7 +358,7 @@ open_writer(struct opts *o, struct run *r)
 	struct otr_writer_options options = {
 		/* a stream waits for the lock as long as its input's pipe can hold back what comes */
 		.wait_ns = r->streaming ? INT64_MAX : o->commit.wait_ns, .author = o->commit.author, .message = o->commit.message,
-		.sort_bytes = (size_t)o->sort_bytes, .waiting = r->streaming || o->verbose ? on_waiting : NULL, .holding = on_holding, .arg = o
+		.sort_bytes = (size_t)o->sort_bytes, .waiting = r->streaming || o->verbose ? on_waiting : NULL, .holding = on_holding, .piece = on_piece, .arg = r
 	};
 	struct otr_error err = { 0 };
 	const char *notice;
@@ -416,20 +455,11 @@ commit(struct run *r)
 
 	if (otr_writer_commit(r->writer, &result, &err) != OTR_OK)
 		return refused(r, &err);
-	r->version = result.version;
-	r->added += result.added;
-	r->replaced += result.replaced;
-	r->skipped += result.skipped;
-	r->committed += r->pending;
-	r->pending = 0;
+	if (r->pieces > 0 && result.committed)
+		tell_piece(r, result.version, r->pending);           /* the last of them */
+	count_commit(r, &result, r->pending);
+	r->pieces = 0;
 	r->places = 0;
-	if (result.committed) {
-		r->commits++;
-		if (r->o->print_version) {
-			out_format(&r->out, "%llu\n", (unsigned long long)result.version);
-			out_flush(&r->out);
-		}
-	}
 	return CLI_OK;
 }
 
@@ -450,9 +480,9 @@ add(struct run *r, const struct input *in, struct loader *l, const struct otr_ro
 		r->deadline = r->o->commit_ns < (uint64_t)(INT64_MAX - now) ? now + (int64_t)r->o->commit_ns : INT64_MAX;
 	}
 	note_places(r, in->name, runs, run_count, loader_counts(l).rows - rows->n);
+	r->pending += rows->n;                   /* before the call: on_piece takes some of them away */
 	if (otr_writer_add(r->writer, rows, &err) != OTR_OK)
 		return refused(r, &err);
-	r->pending += rows->n;
 	return is_due(r) ? commit(r) : CLI_OK;
 }
 

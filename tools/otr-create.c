@@ -3,6 +3,7 @@
  * otr-create - makes an empty series.
  */
 #include "cli.h"
+#include "policy.h"
 #include "reader.h"
 #include "writer.h"
 
@@ -28,7 +29,7 @@ struct metadata {
 struct opts {
 	const char *path, *like;
 	struct otr_schema schema;
-	struct otr_policies policies;
+	struct policy_change policies;
 	struct metadata meta;
 	struct writer_commit commit;
 	bool force, verbose;
@@ -66,18 +67,6 @@ free_meta(struct metadata *m)
 	free(m->entry);
 }
 
-static bool
-is_key(const char *key, size_t len)
-{
-	if (len > 5 && memcmp(key, "unit.", 5) == 0)
-		return cli_is_text(key, len, false);             /* the rest is a column's name */
-	for (size_t i = 0; i < len; i++)
-		if (!((key[i] >= 'A' && key[i] <= 'Z') || (key[i] >= 'a' && key[i] <= 'z') || (key[i] >= '0' && key[i] <= '9') ||
-		    strchr("._-", key[i]) != NULL))
-			return false;
-	return len > 0;
-}
-
 static int
 take_meta(const struct opts_given *g, struct opts *o)
 {
@@ -87,10 +76,10 @@ take_meta(const struct opts_given *g, struct opts *o)
 
 		if (value == NULL)
 			return opts_refuse(text, OPT_META, "not KEY=VALUE", "");
-		if (!is_key(text, len))
-			return opts_refuse(text, OPT_META, "not a key", "letters, digits, . _ -; or unit.COLUMN");
-		if (len >= 4 && memcmp(text, "otr.", 4) == 0)
-			return opts_refuse(text, OPT_META, "otr. keys are policies", "--duplicates");
+		if (policy_key_fault(text, len) != NULL)
+			return opts_refuse(text, OPT_META, policy_key_fault(text, len), POLICY_KEY_FORM);
+		if (policy_is_own(text, len))
+			return opts_refuse(text, OPT_META, "otr. keys are policies", "--duplicates, --history, --max-size, --retain");
 		if (!cli_is_text(value + 1, strlen(value + 1), true))
 			return opts_refuse(text, OPT_META, "not UTF-8 without control characters", "");
 		set_meta(&o->meta, text, len, value + 1, strlen(value + 1));
@@ -220,17 +209,17 @@ interpolations(const struct opts_given *g, struct opts *o)
 /* ---- the rest ---- */
 
 static int
-take_duplicates(const struct opts_given *g, struct opts *o)
+take_policies(const struct opts_given *g, struct opts *o)
 {
-	static const char *const names[] = { "replace", "keep", "first", "error" };
-	const char *text = opts_value(g, OPT_DUPLICATES);
+	static const struct { enum opts_id id; enum policy policy; const char *name; } options[] = {
+		{ OPT_DUPLICATES, POLICY_DUPLICATES, "--duplicates" }, { OPT_HISTORY, POLICY_HISTORY, "--history" },
+		{ OPT_MAX_SIZE, POLICY_MAX_SIZE, "--max-size" }, { OPT_RETAIN, POLICY_RETAIN, "--retain" } };
+	int status = CLI_OK;
 
-	for (unsigned i = 0; text != NULL && i < 4; i++)
-		if (strcmp(text, names[i]) == 0) {
-			o->policies.duplicates = (enum otr_duplicates)i;
-			return CLI_OK;
-		}
-	return text == NULL ? CLI_OK : opts_refuse(text, OPT_DUPLICATES, "not a policy", "replace, keep, first, error");
+	for (size_t i = 0; i < sizeof options / sizeof options[0] && status == CLI_OK; i++)
+		if (opts_has(g, options[i].id))
+			status = policy_read(&o->policies, options[i].policy, options[i].name, opts_value(g, options[i].id));
+	return status == CLI_OK ? policy_settle(&o->policies) : status;
 }
 
 static int
@@ -281,7 +270,7 @@ copy_like(struct opts *o)
 	if (opened != CLI_OK)
 		return opened;
 	o->schema = *otr_schema(file);
-	o->policies = *otr_policies(file);
+	o->policies.now = *otr_policies(file);
 	for (size_t i = 0; (status = otr_meta_entry(file, i, &entry, &err)) == OTR_OK; i++)
 		if (strncmp(entry.key, "otr.", 4) != 0)
 			set_meta(&o->meta, entry.key, strlen(entry.key), entry.value, entry.value_bytes);
@@ -318,7 +307,7 @@ take_options(const struct opts_given *g, struct opts *o)
 	o->like = opts_value(g, OPT_LIKE);
 	o->force = opts_has(g, OPT_FORCE);
 	o->verbose = opts_has(g, OPT_VERBOSE) && !opts_has(g, OPT_QUIET);
-	if ((status = take_operands(g, o)) != CLI_OK || (status = interpolations(g, o)) != CLI_OK || (status = take_duplicates(g, o)) != CLI_OK ||
+	if ((status = take_operands(g, o)) != CLI_OK || (status = interpolations(g, o)) != CLI_OK || (status = take_policies(g, o)) != CLI_OK ||
 	    (status = take_gap(g, o)) != CLI_OK || (status = take_page_size(g, o)) != CLI_OK || (status = take_meta(g, o)) != CLI_OK)
 		return status;
 	if (opts_has(g, OPT_WAIT) && !o->force)
@@ -330,7 +319,7 @@ static int
 create(const struct opts *o)
 {
 	struct otr_error err = { 0 };
-	struct otr_create_options options = { .policies = o->policies, .meta = o->meta.entry, .meta_count = o->meta.count,
+	struct otr_create_options options = { .policies = o->policies.now, .meta = o->meta.entry, .meta_count = o->meta.count,
 		.author = o->commit.author, .message = o->commit.message, .replace = o->force, .wait_ns = o->commit.wait_ns };
 	enum otr_status status = otr_create(o->path, &o->schema, &options, &err);
 

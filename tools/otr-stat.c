@@ -8,6 +8,7 @@
 #include "csv.h"
 #include "json.h"
 #include "numtext.h"
+#include "policy.h"
 #include "reader.h"
 
 #include <stdarg.h>
@@ -43,7 +44,6 @@ struct facts {
 };
 
 static const char *const type_names[] = { "", "bool", "i32", "i64", "f32", "f64" };
-static const char *const duplicate_names[] = { "replace", "keep", "first", "error" };
 static const char *const kind_names[] = { "create", "append", "merge", "delete", "rollback", "meta", "compact" };
 static const char *const digits_names[] = { "s", "", "", "ms", "", "", "us", "", "", "ns" };
 static const char *const transform_names[] = { "int", "decimal", "bits", "dict", "raw" };
@@ -94,18 +94,6 @@ static double
 bytes_per_row(const struct facts *f)
 {
 	return (double)f->info.file_bytes / (double)f->info.rows;
-}
-
-static const char *
-history_text(const struct otr_policies *p, char text[100])
-{
-	switch (p->history) {
-	case OTR_HISTORY_ALL: (void)snprintf(text, 100, "all"); break;
-	case OTR_HISTORY_COUNT: (void)snprintf(text, 100, "%llu", (unsigned long long)p->history_value); break;
-	case OTR_HISTORY_AGE: timearg_length_text(p->history_value, text, 100); break;
-	case OTR_HISTORY_FITS: (void)snprintf(text, 100, "fits"); break;
-	}
-	return text;
 }
 
 static const char *
@@ -188,14 +176,12 @@ text_column(struct out *o, const struct facts *f, unsigned c)
 static void
 text_policy(struct out *o, const struct facts *f)
 {
-	const struct otr_policies *p = f->policies;
-	char retain[100] = "none", size[60] = "none", history[100];
+	char duplicates[POLICY_TEXT], size[60] = "none", retain[POLICY_TEXT], history[POLICY_TEXT];
 
-	if (p->has_retain)
-		timearg_length_text(p->retain_ns, retain, sizeof retain);
-	if (p->has_max_size)
-		(void)size_text(p->max_bytes, size);
-	line(o, "policy: duplicates %s, max-size %s, retain %s, history %s", duplicate_names[p->duplicates], size, retain, history_text(p, history));
+	if (f->policies->has_max_size)
+		(void)size_text(f->policies->max_bytes, size);
+	line(o, "policy: duplicates %s, max-size %s, retain %s, history %s", policy_text(f->policies, POLICY_DUPLICATES, duplicates), size,
+	    policy_text(f->policies, POLICY_RETAIN, retain), policy_text(f->policies, POLICY_HISTORY, history));
 }
 
 static int
@@ -338,19 +324,17 @@ static void
 json_policy(struct out *o, const struct facts *f)
 {
 	const struct otr_policies *p = f->policies;
-	char text[100];
+	char text[POLICY_TEXT];
 
-	out_format(o, "\"policy\":{\"duplicates\":\"%s\",\"max_size\":", duplicate_names[p->duplicates]);
+	out_text(o, "\"policy\":{");
+	json_string(o, "duplicates", policy_text(p, POLICY_DUPLICATES, text));
 	if (p->has_max_size)
-		out_format(o, "%llu", (unsigned long long)p->max_bytes);
+		out_format(o, ",\"max_size\":%llu,", (unsigned long long)p->max_bytes);
 	else
-		out_text(o, "null");
-	if (p->has_retain)
-		timearg_length_text(p->retain_ns, text, sizeof text);
+		out_text(o, ",\"max_size\":null,");
+	json_string(o, "retain", p->has_retain ? policy_text(p, POLICY_RETAIN, text) : NULL);
 	out_text(o, ",");
-	json_string(o, "retain", p->has_retain ? text : NULL);
-	out_text(o, ",");
-	json_string(o, "history", history_text(p, text));
+	json_string(o, "history", policy_text(p, POLICY_HISTORY, text));
 	out_text(o, "},");
 }
 

@@ -67,7 +67,7 @@ reader_time_in(const struct timearg *t, enum opts_id id, const struct reader_clo
 	return CLI_USAGE;
 }
 
-/* ---- --at ---- */
+/* ---- --at, VERSION ---- */
 
 /* A VERSION or TIME.  False with *why if it is neither. */
 static bool

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * reader.h - what the tools that read a FILE share: the zone and clock of a run, --at, the range, the columns, the options of rows out.
+ * reader.h - what the tools that read a FILE share: the zone and clock of a run, --at and VERSION, the range, the columns, the options of rows out.
  *
  * Each function tells its refusal and returns an exit status.
  */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * writer.c - author, message, --wait.
+ * writer.c - author, message, --wait; one change.
  */
 #include "writer.h"
 
 #include "cli.h"
+#include "out.h"
 #include "timearg.h"
 
 #include <fcntl.h>
@@ -80,4 +81,43 @@ writer_commit(const struct opts_given *g, struct writer_commit *commit)
 		commit->wait_ns = (int64_t)ns;
 	}
 	return CLI_OK;
+}
+
+/* ---- one change ---- */
+
+int
+writer_check_path(const char *path)
+{
+	return strcmp(path, "-") != 0 ? CLI_OK : cli_usage("a FILE that is written cannot be stdin (./- is a file of that name)");
+}
+
+static void
+on_waiting(void *arg)
+{
+	cli_warning(arg, 0, "waiting for another writer");
+}
+
+int
+writer_open(const char *path, const struct writer_commit *commit, bool verbose, struct otr_writer **writer)
+{
+	struct otr_writer_options options = { .wait_ns = commit->wait_ns, .author = commit->author, .message = commit->message,
+		.waiting = verbose ? on_waiting : NULL, .arg = (char *)(uintptr_t)path };
+	struct otr_error err = { 0 };
+	const char *notice;
+	bool fallback = false;
+
+	if (otr_writer_open(path, &options, writer, &err) != OTR_OK)
+		return cli_failed(path, &err);
+	for (size_t i = 0; (notice = otr_writer_notice(*writer, i, &fallback)) != NULL; i++)
+		cli_warning(path, 0, "%s", notice);
+	return CLI_OK;
+}
+
+int
+writer_print_version(uint64_t version)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof text, "%llu\n", (unsigned long long)version);
+	return out_whole(text);
 }

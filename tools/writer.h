@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * writer.h - what the tools that write a FILE share: author, message, --wait.
+ * writer.h - what the tools that write a FILE share: author, message, --wait; opening a FILE for one change and saying how it went.
  */
 #ifndef OTR_TOOLS_WRITER_H
 #define OTR_TOOLS_WRITER_H
@@ -16,5 +16,12 @@ struct writer_commit {
 
 /* Returns an exit status. */
 int writer_commit(const struct opts_given *g, struct writer_commit *commit);
+
+/* Tells that the only operand "-" cannot be written, if it is.  Returns an exit status. */
+int writer_check_path(const char *path);
+/* Opens FILE and tells the notices.  commit is borrowed until otr_writer_close.  verbose: waiting for the lock is told.  Returns an exit status. */
+int writer_open(const char *path, const struct writer_commit *commit, bool verbose, struct otr_writer **writer);
+/* --print-version: the one version on stdout, which it closes.  Returns an exit status. */
+int writer_print_version(uint64_t version);
 
 #endif

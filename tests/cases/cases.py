@@ -105,6 +105,25 @@ def day():
     return '1d' if run('query', '-w', '1d', f).status == 0 else '24h'
 
 
+def there(tool):
+    """Whether this release has a tool."""
+    return os.path.exists(os.path.join(BIN, 'otr-' + tool))
+
+
+def stat(path, *args):
+    return json.loads(ok('stat', '--json', *args, path).out)
+
+
+def difference(path, a, b):
+    """otr-diff of two versions, as (start, end, rows before, rows after); None without that tool."""
+    if not there('diff'):
+        return None
+    r = run('diff', *(('--time-format', 'ns') if can('diff', '--time-format') else ()), path, a, b)
+    got = [tuple(int(x) if x.lstrip('-').isdigit() else x for x in line.split(',')) for line in r.out.splitlines()[1:]]
+    check(r.status == (1 if got else 0), 'otr-diff %s %s: status' % (a, b), r)
+    return got
+
+
 def fresh(name='a'):
     path = os.path.join(tmp, name + '.otr')
     if os.path.exists(path):
@@ -269,6 +288,21 @@ def a_area():
             same((area, float(covered), twa, rise), (want[0], float(want[1]), want[2], '19.5'), '%s %s: area, covered, twa, rise' % (shape, ' '.join(options)))
 
 
+@case('A: five rows: a range deleted, and the version before')
+def a_delete():
+    for shape in SHAPES:
+        f = make(FIVE, shape)
+        before = stat(f)['version']
+        ok('delete', '-s', t9(2), '-e', t9(8), f)
+        same(rows_of(f), [('1', '2'), ('13', '8'), ('15', '6')], shape + ': [2,8) deleted')
+        same(rows_of(f, '--at', before), [(str(t), v) for t, v in FIVE], shape + ': the version before')
+        same(one(f, 'count,sum,min,max,first,last'), ['3', '16', '2', '8', '2', '6'], shape + ': aggregates of what is left')
+        if there('diff'):
+            same(difference(f, before, before), [], shape + ': otr-diff of a version with itself')
+            same(difference(f, before, before + 1), [(4, 7, 2, 0)], shape + ': otr-diff over the deletion')
+        sound(f)
+
+
 # ---- B ---------------------------------------------------------------------------------------------------------------------------
 
 @case('B: 4096 rows: windows of every power of two')
@@ -329,6 +363,49 @@ def c_nearest():
         t = times[i]
         same((nearest(f, t), nearest(f, t + 1), nearest(f, t, '--before'), nearest(f, t + 1, '--before')), ([t], [times[i + 1]], [times[i - 1]], [t]),
              'nearest around %d' % t)
+
+
+def inner_nodes(path):
+    """Of the newest tree, the first inner node of each level, from the root: its children as (first, last, rows)."""
+    sys.path.insert(0, os.path.join(ROOT, 'tests'))
+    import otr_reader
+    o = otr_reader.Otr(path)
+    ref, nodes = o.tree_of(o.slot.version)[0], []
+    while True:
+        page = o.page(ref, (1, 2), None, None)
+        if page[4] == 1:
+            break
+        entries = o.parse_inner(page, 'page')
+        nodes.append([(first, last, rows) for _, rows, first, last, _ in entries])
+        ref = entries[0][0]
+    os.close(o.fd)
+    return nodes
+
+
+@case('C: every pair of children at every level, all else deleted: each finds the other')
+def c_pairs():
+    r = random.Random(6)
+    times = sorted(r.sample(range(0, 10**7, 3), 13000))
+    columns = ('v:i64', 'w:i64', 'x:i64')
+    f = make([(t, r.getrandbits(62), r.getrandbits(62), r.getrandbits(62)) for t in times], 'ride', columns=columns, options=('--page-size', '4Ki'))
+    nodes = inner_nodes(f)
+    check(len(nodes) >= 3, 'a tree of three inner levels', [len(n) for n in nodes])
+    g = os.path.join(tmp, 'pair.otr')
+    for level, children in enumerate(nodes):
+        for i in range(len(children)):
+            for j in range(i + 1, len(children)):
+                (first_i, last_i, rows_i), (first_j, last_j, rows_j) = children[i], children[j]
+                what = 'level %d from the root, children %d and %d' % (level, i, j)
+                shutil.copyfile(f, g)
+                ok('delete', '-e', t9(first_i), g)
+                ok('delete', '-s', t9(last_i + 1), '-e', t9(first_j), g)
+                ok('delete', '-s', t9(last_j + 1), g)
+                same((nearest(g, first_j, '--before'), nearest(g, last_i + 1), nearest(g, first_i, '--before'), nearest(g, last_j + 1)),
+                     ([last_i], [first_j], [], []), what)
+                same(one(g, 'count'), [str(rows_i + rows_j)], what + ': rows')
+                if i == 0 or j == len(children) - 1:
+                    sound(g)
+    sound(f)
 
 
 # ---- D ---------------------------------------------------------------------------------------------------------------------------
@@ -821,6 +898,35 @@ def k_many():
             same(rows_of(f), [want], policy + ': whole rows, never merged cell by cell')
 
 
+@case('K: thousands of rows of one time deleted; keep changed to replace')
+def k_changes():
+    for n in (1025, 10000):
+        f, other = fresh(), fresh('other')
+        for g in (f, other):
+            ok('create', '--duplicates', 'keep', '--page-size', '4Ki', g, 'v:i64')
+            append(g, [(999, -1)] + [(1000, i) for i in range(n)] + [(1001, -2)])
+        untouched = open(other, 'rb').read()
+        ok('delete', '-s', t9(1000), '-e', t9(1001), f)
+        same(rows_of(f), [('999', '-1'), ('1001', '-2')], '%d rows of one time: all are removed' % n)
+        check(open(other, 'rb').read() == untouched, 'another file is untouched')
+        same(len(rows_of(f, '--at', 1)), n + 2, '%d rows of one time: the version before' % n)
+        sound(f)
+    for more in ((), ('-m', 'm' * 1000)):
+        f = fresh()
+        ok('create', '--duplicates', 'keep', f, 'v')
+        append(f, [(1, 1), (2, 2)], *more)
+        append(f, [(2, 3), (2, 4), (5, 5), (5, 6)], *more)
+        ok('meta', f, 'otr.duplicates=replace')
+        same([v for _, v in rows_of(f)], list('123456'), 'keep changed to replace: equal rows stay')
+        append(f, [(5, 7)], *more)
+        same([v for _, v in rows_of(f)], list('12347'), 'a new row replaces all of its time')
+        append(f, [(2, 8)], *more)
+        same([v for _, v in rows_of(f)], list('187'), 'a late row too')
+        for at, want in ((1, '12'), (2, '123456'), (3, '123456'), (4, '12347')):
+            same([v for _, v in rows_of(f, '--at', at)], list(want), 'version %d' % at)
+        sound(f)
+
+
 # ---- L ---------------------------------------------------------------------------------------------------------------------------
 
 @case('L: every version stays exact')
@@ -891,6 +997,160 @@ def l_riding():
         same(json.loads(ok('stat', '--json', f).out)['version'], len(dumps) - 1, policy + ': versions')
         for v, text in enumerate(dumps):
             same(dump(f, '--at', v), text, '%s: version %d' % (policy, v))
+        sound(f)
+
+
+# version: what makes it, kind, rows, sum, otr-diff from the one before
+def l_table(s):
+    def feed(*rows):
+        return [(t * s, v) for t, v in rows]
+    return [(None, 'create', 0, None, None),
+            (feed(*[(i, i) for i in range(100)]), 'append', 100, 4950, [(0, 99, 0, 100)]),
+            (feed(*[(i, i) for i in range(100, 110)]), 'append', 110, 5995, [(100, 109, 0, 10)]),
+            (('delete', '-s', '@50', '-e', '@60'), 'delete', 100, 5450, [(50, 59, 10, 0)]),
+            (feed((55, -1)), 'merge', 101, 5449, [(55, 55, 0, 1)]),
+            (feed((55, -2)), 'merge', 101, 5448, [(55, 55, 1, 1)]),
+            (('rollback', 2), 'rollback', 110, 5995, [(50, 59, 1, 10)]),
+            (feed(*[(i, i) for i in range(110, 120)]), 'append', 120, 7140, [(110, 119, 0, 10)])]
+
+
+# what each commit of the table becomes: its rows ride; a message drives them out of the slot; they are too many bytes for it; deep trees
+LAYOUTS = (('riding', ('v',), (), ''), ('spilled', ('v',), (), 'm' * 1000), ('spilled, small pages', ('v',), ('--page-size', '4Ki'), 'm' * 1000),
+           ('large', ('v',) + tuple('x%d:i64' % i for i in range(12)), (), ''),
+           ('large, small pages', ('v',) + tuple('x%d:i64' % i for i in range(12)), ('--page-size', '16Ki'), ''))
+
+
+@case('L: append, delete, merge, rollback: every version at every later time')
+def l_changes():
+    s = 10**9
+    r = random.Random(3)
+    for name, columns, options, message in LAYOUTS:
+        f = fresh()
+        ok('create', *options, f, *columns)
+        names = [c.split(':')[0] for c in columns]
+        steps, dumps, times = l_table(s), [], []
+        for v, (work, kind, n, total, _) in enumerate(steps):
+            what = '%s: version %d' % (name, v)
+            if isinstance(work, list):
+                append(f, [row + tuple(r.getrandbits(60) for _ in columns[1:]) for row in work], '-m', message, columns=names)
+            elif work:
+                ok(work[0], f, *work[1:], '-m', message)
+            now = stat(f)
+            commit = now['commit']
+            same((commit['version'], commit['kind'], commit['rows'], commit['message']), (v, kind, n, message if v else ''), what)
+            dumps.append(dump(f))
+            times.append(commit['time'])
+            for w in range(v + 1):
+                same(dump(f, '--at', w), dumps[w], '%s: --at %d at %d' % (name, w, v))
+                got = one(f, 'count,sum', '--at', w)
+                same((int(got[0]), got[1] if steps[w][2] else ''), (steps[w][2], str(steps[w][3]) if steps[w][2] else ''), '%s: aggregates --at %d at %d' % (name, w, v))
+            sound(f)
+        same(dumps[6], dumps[2], name + ': the rollback restores every bit')
+        for w in range(8):
+            same(dump(f, '--at', times[w]), dumps[w], '%s: --at the time of %d' % (name, w))
+        refused(2, 'dump', '--at', 8, f)
+        refused(2, 'rollback', f, 8)
+        refused(2, 'dump', '--at', '2001-01-01', f)
+        if there('diff'):
+            for v in range(1, 8):
+                want = [(a * s, b * s + 1, x, y) for a, b, x, y in steps[v][4]]
+                same(difference(f, v - 1, v), want, '%s: otr-diff %d %d' % (name, v - 1, v))
+                same(difference(f, v, v - 1), [(a, b, y, x) for a, b, x, y in want], '%s: otr-diff %d %d' % (name, v, v - 1))
+            for a, b, want in ((2, 6, []), (2, 5, [(50, 59, 10, 1)]), (3, 7, [(50, 59, 0, 10), (110, 119, 0, 10)]), (0, 7, [(0, 119, 0, 120)])):
+                same(difference(f, a, b), [(x * s, y * s + 1, m, n) for x, y, m, n in want], '%s: otr-diff %d %d' % (name, a, b))
+        if there('log'):
+            got = table(ok('log', f).out)
+            same([(g['version'], g['kind'], g['rows']) for g in got], [(str(v), steps[v][1], str(steps[v][2])) for v in range(7, -1, -1)], name + ': otr-log')
+    f = fresh()
+    ok('create', f, 'v')
+    append(f, [(i * s, i) for i in range(100)])
+    ok('delete', '--where', 'v = 10 or v >= 20 and v <= 21', f)
+    if there('diff'):
+        same(difference(f, 1, 2), [(10 * s, 10 * s + 1, 1, 0), (20 * s, 21 * s + 1, 2, 0)], 'rows 10, 20, 21 deleted')
+
+
+@case('L: nothing deleted, everything deleted, rolled back')
+def l_all():
+    s = 10**9
+    for name, columns, options, message in LAYOUTS:
+        f = fresh()
+        ok('create', *options, '--meta', 'a=1', f, *columns)
+        names = [c.split(':')[0] for c in columns]
+        rows = [(i * s, i) + tuple(i * 10**12 for _ in columns[1:]) for i in range(400)]
+        append(f, rows[:300], '-m', message, columns=names)
+        append(f, rows[300:], '-m', message, columns=names)
+        whole = dump(f)
+        before = open(f, 'rb').read()
+        ok('delete', '-s', '@1000', f)
+        ok('delete', '--where', 'v > 1000', f)
+        check(open(f, 'rb').read() == before, name + ': nothing deleted: no version, the same bytes')
+        ok('delete', '--all', '-m', message, f)
+        now = stat(f)
+        same((now['version'], now['rows'], now['first'], now['last'], [c['count'] for c in now['columns']]), (3, 0, None, None, [0] * len(columns)), name + ': --all')
+        same(dump(f), '', name + ': --all: no rows')
+        ok('delete', '--all', f)
+        same(stat(f)['version'], 3, name + ': --all again: no version')
+        append(f, [rows[5]], '-m', message, columns=names)
+        same(dump(f), whole.splitlines()[5] + '\n', name + ': an append after --all is visible')
+        ok('meta', f, 'a=2', 'otr.duplicates=first', '-m', message)
+        ok('rollback', f, 2, '-m', message)
+        same(dump(f), whole, name + ': rollback after --all restores every bit')
+        same((ok('meta', f, 'a').out, ok('meta', f, 'otr.duplicates').out), ('1\n', 'first\n'), name + ': metadata come back, policies do not')
+        ok('rollback', f, 'newest', '-m', message)
+        same((stat(f)['version'], dump(f) == whole), (7, True), name + ': rollback to the newest version is a commit')
+        for at, want in ((0, ''), (2, whole), (3, ''), (4, whole.splitlines()[5] + '\n'), (6, whole)):
+            same(dump(f, '--at', at), want, '%s: --at %d' % (name, at))
+        sound(f)
+
+
+@case('L: random commits of every kind: each version stays what it was')
+def l_random():
+    for seed, (policy, message, page) in enumerate((p, m, g) for p in ('replace', 'keep', 'first') for m in ('', 'm' * 1000) for g in ((), ('--page-size', '4Ki'))):
+        r = random.Random(seed)
+        f = fresh()
+        ok('create', '--duplicates', policy, *page, f, 'v:i64')
+        model, versions, big = [], [[]], seed % 3 == 0
+        for k in range(45):
+            old, kind = list(model), r.randrange(10)
+            if kind < 6:
+                end = model[-1][0] if model else 1000
+                n = r.choice((1, 1, 2, 7, 60) + ((900,) if big else ()))
+                new = [(end + r.randrange(-30, 60) if kind < 3 else end + 1 + i, r.getrandbits(r.choice((4, 62)))) for i in range(n)]
+                append(f, new, '-m', message)
+                for row in new:
+                    at = [i for i, x in enumerate(model) if x[0] == row[0]]
+                    if policy == 'keep' or not at:
+                        model.insert(len([x for x in model if x[0] <= row[0]]), row)
+                    elif policy == 'replace':
+                        model[at[0]] = row
+            elif kind < 9 and model:
+                a, b = sorted(r.choice(model)[0] + r.randrange(-1, 2) for _ in range(2))
+                if kind == 6:
+                    ok('delete', '-s', t9(a), '-e', t9(b), f, '-m', message)
+                    model = [x for x in model if not a <= x[0] < b]
+                elif kind == 7:
+                    v = r.choice(model)[1]
+                    ok('delete', '--where', 'v = %d or v < %d' % (v, r.randrange(6)) if r.randrange(2) else 'v == %d' % v, '-s', t9(a), f, '-m', message)
+                    model = None
+                else:
+                    ok('delete', '-s', t9(b), f, '-m', message)
+                    model = [x for x in model if x[0] < b]
+            elif kind == 9:
+                v = r.randrange(len(versions))
+                ok('rollback', f, v, '-m', message)
+                model = list(versions[v])
+                versions.append(list(model))
+                continue
+            if model is None:                                       # counted by what is seen: a deletion by value, checked beside the old rows
+                model = [(int(t), int(v)) for t, v in rows_of(f)]
+                it = iter(old)
+                check(all(x in it for x in model), 'seed %d, step %d: a deletion adds no row' % (seed, k))
+            if model != old or stat(f)['version'] == len(versions):
+                versions.append(list(model))
+        what = 'seed %d, %s' % (seed, policy)
+        same(stat(f)['version'], len(versions) - 1, what + ': versions')
+        for v, rows in enumerate(versions):
+            same(dump(f, '--at', v), ''.join('%d,%d\n' % x for x in rows), '%s: version %d' % (what, v))
         sound(f)
 
 
@@ -1435,7 +1695,15 @@ def v_clocks():
                 same((float(covered), twa), (946685800.0, '999.0000010557885'), 'no gap')
             if can('query', '--fill'):
                 same(len(query(f, '-w', day(), '--fill', 'null')), 10958, 'windows of a day, filled')
+            ok('delete', '--where', 'v < 0', f)
+            same(one(f, 'count,sum'), ['1999', str(sum(range(2000)) - 1000)], 'the row of the wrong clock deleted')
             sound(f)
+    f = fresh()
+    ok('create', '--retain', '90d', f, 'v')
+    now = int(time.time())
+    append(f, [((now - 10 + i) * s, i) for i in range(10)])
+    append(f, [((now + 30 * 366 * 86400) * s, -1)])
+    same(len(rows_of(f)), 11, '--retain 90d expires nothing: the clock is earlier than the stray row')
     f = make([], 'ride')
     refused(3, 'append', f, data='time,v\n2646685800,-1\n')
     refused(3, 'append', f, data='time,v\n1700000010000,1\n', says=r'\bms\b')
