@@ -397,6 +397,21 @@ otr__db_recover(struct otr *file, struct otr__snapshot **snapshot, enum otr_stat
 	return otr__fail(err, OTR_E_EXPIRED, "10.4-5", "snapshot expired: the pages of version %llu were reused by a writer", (unsigned long long)version);
 }
 
+bool
+otr__db_again(struct otr *file, unsigned attempt, enum otr_status *status, struct otr_error *err)
+{
+	uint64_t version = file->snapshot->version;
+	struct otr_error second;
+	bool moved;
+
+	if ((*status != OTR_E_CORRUPT && *status != OTR_E_TRUNCATED) || attempt >= 100 || otr__db_reread(file, &moved, &second) != OTR_OK)
+		return false;
+	if (version >= file->state.slot.oldest_version)
+		return moved;
+	*status = otr__fail(err, OTR_E_EXPIRED, "10.4-5", "snapshot expired: version %llu was pruned, and its pages reused by a writer", (unsigned long long)version);
+	return false;
+}
+
 static void
 release(struct otr *file)
 {
@@ -664,6 +679,7 @@ otr_commit_get(struct otr *file, struct otr_commit *commit, struct otr_error *er
 	struct otr__log log = otr__db_log(file);
 	struct otr__version *v = malloc(sizeof *v);
 	enum otr_status status;
+	unsigned attempt = 0;
 	char *text;
 
 	text = malloc(OTR_MAX_AUTHOR + OTR_MAX_MESSAGE + 2);
@@ -672,7 +688,9 @@ otr_commit_get(struct otr *file, struct otr_commit *commit, struct otr_error *er
 		free(text);
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	}
-	status = otr__log_version(&log, file->snapshot->version, v, err);
+	do
+		status = otr__log_version(&log, file->snapshot->version, v, err);
+	while (status != OTR_OK && otr__db_again(file, attempt++, &status, err));
 	if (status == OTR_OK) {
 		const struct otr__record *r = &v->record;
 

@@ -58,6 +58,12 @@ void otr__snapshot_drop(struct otr__snapshot *snapshot);
  */
 OTR_MUST_CHECK enum otr_status otr__db_recover(struct otr *file, struct otr__snapshot **snapshot, enum otr_status failure, struct otr_error *err);
 
+/*
+ * After a read of a log or metadata page for the selected version failed: whether it is worth another try, since the slots, read again, have moved on (SPEC 10.4-5).  Otherwise
+ * *status is the answer: as it was, or OTR_E_EXPIRED if that version is pruned by now.
+ */
+OTR_MUST_CHECK bool otr__db_again(struct otr *file, unsigned attempt, enum otr_status *status, struct otr_error *err);
+
 /* Builds the snapshot of a version from the file's state (SPEC 8.2, 8.3): the caller's, given back with otr__snapshot_drop. */
 OTR_MUST_CHECK enum otr_status otr__db_snapshot(struct otr *file, uint64_t version, struct otr__snapshot **snapshot, struct otr_error *err);
 

@@ -341,12 +341,13 @@ otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct o
 	struct otr__record record[OTR__RECORDS_MAX];
 	uint32_t records;
 	struct otr__ref ref = log->slot->log;
-	uint64_t index = 0;
+	uint64_t index = 0, oldest = log->slot->oldest_version, before;      /* before: all versions of the page to come are */
 	bool known = false, found = false;
 	enum otr_status status = otr__slot_records(log->slot, log->schema, NULL, record, &records, err);
 
 	if (status != OTR_OK)
 		return status;
+	before = record[0].version;
 	while (!found && records > 0) {
 		records--;
 		if (record[records].commit_ns <= time_ns) {
@@ -354,7 +355,8 @@ otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct o
 			found = true;
 		}
 	}
-	while (!found && ref.page != 0) {
+	/* pages that hold pruned versions only may be gone (SPEC 9.5): no link to them is followed */
+	while (!found && ref.page != 0 && before > oldest) {
 		struct otr__log_links links;
 		const uint8_t *page;
 
@@ -384,9 +386,11 @@ otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct o
 		if (links.skip_least_ns > time_ns) {
 			ref = links.skip;
 			index = links.skip_index;
+			before = links.skip_version + 1;
 		} else {
 			ref = links.prev;
 			index = links.index - 1;
+			before = links.first_version;
 		}
 	}
 	if (!found)

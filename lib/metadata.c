@@ -228,10 +228,12 @@ load(struct otr *file, struct otr_error *err)
 enum otr_status
 otr_meta_entry(struct otr *file, size_t i, struct otr_meta *entry, struct otr_error *err)
 {
-	if (!file->meta_read) {
+	unsigned attempt = 0;
+
+	while (!file->meta_read) {
 		enum otr_status status = load(file, err);
 
-		if (status != OTR_OK)
+		if (status != OTR_OK && !otr__db_again(file, attempt++, &status, err))
 			return status;
 	}
 	if (i >= file->meta_count)

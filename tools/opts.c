@@ -18,7 +18,7 @@
 #define TEXT_MAX 8192
 
 enum { CREATE = OPTS_CREATE, APPEND = OPTS_APPEND, DUMP = OPTS_DUMP, QUERY = OPTS_QUERY, STAT = OPTS_STAT, VERIFY = OPTS_VERIFY, LOG = OPTS_LOG,
-	DIFF = OPTS_DIFF, DELETE = OPTS_DELETE, ROLLBACK = OPTS_ROLLBACK, META = OPTS_META, ALL = OPTS_ALL };
+	DIFF = OPTS_DIFF, DELETE = OPTS_DELETE, ROLLBACK = OPTS_ROLLBACK, META = OPTS_META, COMPACT = OPTS_COMPACT, ALL = OPTS_ALL };
 
 struct row {
 	enum opts_id id;
@@ -81,8 +81,8 @@ static const struct row table[] = {
 	{ OPT_PAGE_SIZE, "page-size", 0, "SIZE", false, CREATE, "4Ki 8Ki 16Ki 32Ki 64Ki (default: by columns)" },
 	{ OPT_POINTS, "points", 0, "N", false, QUERY, "N windows of equal length" },
 	{ OPT_PRINT_VERSION, "print-version", 0, NULL, false, APPEND | DELETE | ROLLBACK | META, "print the version of each commit" },
-	{ OPT_ROWS, "rows", 0, NULL, false, DIFF, "the rows that differ, before (-) and after (+)" },
 	{ OPT_RETAIN, "retain", 0, "DUR", false, CREATE, "rows older than that go: 90d (default: none)" },
+	{ OPT_ROWS, "rows", 0, NULL, false, DIFF, "the rows that differ, before (-) and after (+)" },
 	{ OPT_SCAN, "scan", 0, NULL, false, STAT, "read every page: encodings, fill, gaps" },
 	{ OPT_SORT_MEM, "sort-mem", 0, "SIZE", false, APPEND, "memory for rows out of order (default 256Mi)" },
 	{ OPT_STEP_COLUMN, "step-column", 0, "LIST", true, CREATE, "hold their value (default: integers, bools)" },

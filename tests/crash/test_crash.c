@@ -17,7 +17,7 @@
 
 #define PAGE 4096u
 #define ROOM (1u << 20)                /* the longest file */
-#define PENDING_MAX 64
+#define PENDING_MAX 63
 #define SECOND 1000000000LL
 
 /* Under AddressSanitizer a state takes many times as long. */
@@ -44,6 +44,7 @@ struct series {
 	int n;
 	int64_t *t;
 	double *v;
+	unsigned meta;                 /* number in the metadata, 0: none */
 };
 
 #define VERSIONS_MAX 400
@@ -51,6 +52,10 @@ struct history {
 	uint64_t acked;                /* the last version that was acknowledged */
 	const struct series *version[VERSIONS_MAX];     /* of each version that a reader may find; NULL: none */
 	const struct series *inflight; /* of the commit that is being made; NULL: none */
+	int least;                     /* of its rows there may be so few only, where input is committed in pieces (SPEC 9.4) */
+	/* Of the state of the last version acknowledged; one in flight has these or greater ones. */
+	int64_t horizon_ns;
+	uint64_t oldest;
 	const struct series *unknown;  /* of a commit whose slot's sync failed: it may be there, as version unknown_version; NULL: none */
 	uint64_t unknown_version;
 };
@@ -68,6 +73,7 @@ joined(const struct series *old, const int64_t *t, const double *v, int n)
 	if (s == NULL || made_n == 100000)
 		abort();
 	s->n = old == NULL ? 0 : old->n;
+	s->meta = old == NULL ? 0 : old->meta;
 	s->t = malloc((size_t)(s->n + n + 1) * sizeof *s->t);
 	s->v = malloc((size_t)(s->n + n + 1) * sizeof *s->v);
 	if (s->t == NULL || s->v == NULL)
@@ -90,6 +96,32 @@ joined(const struct series *old, const int64_t *t, const double *v, int n)
 		s->n++;
 	}
 	made[made_n++] = s;
+	return s;
+}
+
+/* The first n rows. */
+static struct series *
+beginning(const struct series *old, int n)
+{
+	struct series *s = joined(old, NULL, NULL, 0);
+
+	s->n = n;
+	return s;
+}
+
+/* Without the rows of [start_ns, end_ns). */
+static struct series *
+without(const struct series *old, int64_t start_ns, int64_t end_ns)
+{
+	struct series *s = joined(old, NULL, NULL, 0);
+	int i, n = 0;
+
+	for (i = 0; i < s->n; i++)
+		if (s->t[i] < start_ns || s->t[i] >= end_ns) {
+			s->t[n] = s->t[i];
+			s->v[n++] = s->v[i];
+		}
+	s->n = n;
 	return s;
 }
 
@@ -139,6 +171,13 @@ struct sim {
 	bool hopeless;                 /* what had to be put back after a failure could not be */
 	bool dead, for_ever, keeps, last_failed;      /* keeps: after a failed sync the cache keeps what is not on disk */
 	enum fault fault;
+	/* the append being made */
+	const int64_t *batch_t;
+	const double *batch_v;
+	int batch_n, batch_done;
+	bool pieces, retains;          /* policies that there are, or were */
+	bool changes;                  /* not only appends after a cut */
+	const struct series *batch_base;
 	/* the monitor */
 	uint8_t guard_now[ROOM / PAGE], guard_disk[ROOM / PAGE];      /* pages that must not be written */
 	bool guard_stale;
@@ -191,6 +230,7 @@ sim_init(struct sim *s)
 	image_init(&s->now);
 	image_init(&s->disk);
 	s->clock = 1000 * SECOND;
+	s->h.horizon_ns = INT64_MIN;
 	s->per_cut = per_cut;
 	s->guard_stale = true;
 }
@@ -447,10 +487,17 @@ sim_read(void *self, uint64_t offset, void *bytes, size_t len, size_t *got)
 static void
 add_pending(struct sim *s, uint64_t offset, const uint8_t *bytes, size_t len)
 {
-	struct write *w = &s->pending[s->n];
+	struct write *w;
 
-	if (s->n == PENDING_MAX || len > PAGE)
+	if (len > PAGE)
 		abort();
+	if (s->n == PENDING_MAX) {
+		/* the kernel writes back what is oldest */
+		image_put(&s->disk, s->pending[0].offset, s->pending[0].bytes, PAGE);
+		free(s->pending[0].bytes);
+		memmove(s->pending, s->pending + 1, (size_t)--s->n * sizeof *w);
+	}
+	w = &s->pending[s->n];
 	*w = (struct write){ .offset = offset, .len = PAGE, .bytes = malloc(PAGE) };
 	memcpy(w->bytes, s->now.bytes + offset, PAGE);
 	memcpy(w->bytes, bytes, len);
@@ -707,13 +754,15 @@ sim_close(void *self)
 	s->locked = false;
 }
 
+static void on_piece(void *arg, const struct otr_commit_result *r);
+
 static struct otr_writer *
 open_writer(struct sim *s, const char *message, enum otr_status *status, struct otr_error *err)
 {
 	struct otr_io io = { .self = s, .read = sim_read, .write = sim_write, .write_synced = sim_write_synced, .can_write_synced = sim_can, .sync = sim_sync,
 		.sync_directory = sim_sync_directory, .size = sim_size, .lock = sim_lock, .unlock = sim_unlock, .is_current = sim_current,
 		.now_ns = sim_clock, .pause = raw_pause, .close = sim_close };
-	struct otr_writer_options o = { .wait_ns = 0, .author = "crash", .message = message };
+	struct otr_writer_options o = { .wait_ns = 0, .author = "crash", .message = message, .piece = on_piece, .arg = s };
 	struct otr_writer *w = NULL;
 
 	s->handles++;
@@ -722,47 +771,228 @@ open_writer(struct sim *s, const char *message, enum otr_status *status, struct 
 	return w;
 }
 
+/* The version that the next commit begins with: what a killed writer left is what the next one finds. */
+static const struct series *
+newest(const struct sim *s)
+{
+	const struct series *base = s->h.version[s->h.acked];
+	uint64_t i;
+
+	for (i = s->h.acked + 1; i < VERSIONS_MAX; i++)
+		if (s->h.version[i] != NULL)
+			base = s->h.version[i];
+	return base;
+}
+
+/* A commit is acknowledged. */
+static void
+acknowledge(struct sim *s, uint64_t version, const struct series *rows)
+{
+	const uint8_t *a = s->now.bytes + 4096, *b = a + 4096, *slot = otr__get64(a + 504) + 1 > otr__get64(b + 504) + 1 ? a : b;
+
+	if (version <= s->h.acked || version >= VERSIONS_MAX || otr__get64(slot + 24) != version) {
+		complain(s, "a version number that is not new, or not the slot's", "");
+		return;
+	}
+	if (s->newest_version == 0 && !s->directory_synced)
+		complain(s, "M15: the first commit did not sync the directory", "");
+	if ((int64_t)otr__get64(slot + 200) < s->h.horizon_ns || otr__get64(slot + 168) < s->h.oldest)
+		complain(s, "horizon or oldest version went back", "");
+	s->h.version[version] = rows;
+	s->h.acked = version;
+	s->h.horizon_ns = (int64_t)otr__get64(slot + 200);
+	s->h.oldest = otr__get64(slot + 168);
+	s->h.inflight = NULL;
+}
+
+static void
+on_piece(void *arg, const struct otr_commit_result *r)
+{
+	struct sim *s = arg;
+	int n = (int)(r->added + r->replaced + r->skipped);
+
+	if (n > s->batch_n - s->batch_done) {
+		complain(s, "a piece of more rows than there are", "");
+		return;
+	}
+	s->batch_base = joined(s->batch_base, s->batch_t + s->batch_done, s->batch_v + s->batch_done, n);
+	s->batch_done += n;
+	acknowledge(s, r->version, s->batch_base);
+	s->h.least = s->batch_base->n;
+	s->h.inflight = joined(s->batch_base, s->batch_t + s->batch_done, s->batch_v + s->batch_done, s->batch_n - s->batch_done);
+}
+
 /* One commit; the model follows.  OTR_OK, or the error of a call that was made to fail. */
 static enum otr_status
 commit(struct sim *s, struct otr_writer *w, const int64_t *t, const double *v, int n, struct otr_error *err)
 {
 	struct otr_commit_result r;
-	enum otr_status status = one_add(w, t, v, (size_t)n, err);
-	uint64_t before = s->h.acked;
-	const struct series *base = s->h.version[before];
-	uint64_t i;
+	enum otr_status status;
+	int i, late = 0;
 
-	/* what a killed writer left is what the next one finds */
-	for (i = before + 1; i < VERSIONS_MAX; i++)
-		if (s->h.version[i] != NULL)
-			base = s->h.version[i];
-	s->h.inflight = joined(base, t, v, n);
+	for (i = 0; i < n; i++)
+		late += t[i] < s->h.horizon_ns;
+	s->batch_t = t;
+	s->batch_v = v;
+	s->batch_n = n;
+	s->batch_done = 0;
+	s->batch_base = newest(s);
+	s->h.inflight = joined(s->batch_base, t, v, n);
+	s->h.least = s->pieces ? s->batch_base->n : s->h.inflight->n;
+	status = one_add(w, t, v, (size_t)n, err);
 	if (status == OTR_OK)
 		status = otr_writer_commit(w, &r, err);
 	if (status == OTR_OK) {
-		if (!r.committed || r.version <= before || r.version >= VERSIONS_MAX)
-			complain(s, "a version number that is not new", "");
-		else
-			s->h.version[r.version] = s->h.inflight;
-		if (s->newest_version == 0 && !s->directory_synced)
-			complain(s, "M15: the first commit did not sync the directory", "");
-		s->h.acked = r.version;
+		if (r.committed)
+			acknowledge(s, r.version, s->h.inflight);
+		else if (late == 0 && !s->retains)
+			complain(s, "no commit was made", "");
 		s->h.inflight = NULL;
 		cut(s, NULL);
 	}
 	return status;
 }
 
+/* ---- changes ----------------------------------------------------------------------------------------------------------- */
+
+static enum otr_status
+changed(struct sim *s, enum otr_status status, const struct otr_change_result *r)
+{
+	if (status == OTR_OK) {
+		if (!r->committed)
+			complain(s, "no change was made", "");
+		else
+			acknowledge(s, r->version, s->h.inflight);
+		s->h.inflight = NULL;
+		cut(s, NULL);
+	}
+	return status;
+}
+
+static enum otr_status
+delete_some(struct sim *s, struct otr_writer *w, bool all, struct otr_error *err)
+{
+	const struct series *base = newest(s);
+	struct otr_delete_spec spec = { .start_ns = INT64_MIN, .end_ns = INT64_MAX };
+	struct otr_change_result r;
+	int first = 0, i, n;
+
+	while (first < base->n && base->t[first] < s->h.horizon_ns)
+		first++;
+	if (first == base->n)
+		return OTR_OK;
+	if (!all) {
+		i = first + (int)dice((unsigned)(base->n - first));
+		n = 1 + (int)dice(dice(2) == 0 ? 3 : (unsigned)(base->n - i));
+		spec.start_ns = base->t[i];
+		spec.end_ns = (i + n < base->n ? base->t[i + n] : base->t[base->n - 1] + 1);
+	}
+	s->h.inflight = without(base, spec.start_ns, spec.end_ns);
+	s->h.least = s->h.inflight->n;
+	return changed(s, otr_writer_delete(w, &spec, &r, err), &r);
+}
+
+static enum otr_status
+roll_back(struct sim *s, struct otr_writer *w, struct otr_error *err)
+{
+	struct otr_change_result r;
+	uint64_t to = s->h.acked;
+	enum otr_status status;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		to = s->h.oldest + dice(s->h.acked - s->h.oldest + 1);
+		if (s->h.version[to] != NULL)
+			break;
+	}
+	if (s->h.version[to] == NULL)
+		to = s->h.acked;
+	s->h.inflight = joined(s->h.version[to], NULL, NULL, 0);
+	s->h.least = s->h.inflight->n;
+	status = otr_writer_rollback(w, to, &r, err);
+	return changed(s, status, &r);
+}
+
+static void
+meta_text(unsigned number, char *to, size_t *bytes)
+{
+	*bytes = (size_t)(20 + number % 5 * 1500);
+	memset(to, 'a' + (int)(number % 26), *bytes);
+	(void)snprintf(to, 12, "%08u", number % 100000000);
+	to[8] = '-';
+	to[*bytes] = '\0';
+}
+
+static enum otr_status
+set_meta(struct sim *s, struct otr_writer *w, const struct otr_policies *p, struct otr_error *err)
+{
+	static unsigned numbers;
+	static char text[8000];
+	struct otr_meta_change change = { .key = "note", .value = text };
+	struct otr_change_result r;
+	struct series *to = joined(newest(s), NULL, NULL, 0);
+	enum otr_status status;
+
+	to->meta = ++numbers;
+	meta_text(to->meta, text, &change.value_bytes);
+	s->h.inflight = to;
+	s->h.least = to->n;
+	status = otr_writer_set_meta(w, &change, 1, p, &r, err);
+	return changed(s, status, &r);
+}
+
+/* Other policies; duplicates stay. */
+static enum otr_status
+set_policies(struct sim *s, struct otr_writer *w, struct otr_error *err)
+{
+	struct otr_policies p = *otr_writer_policies(w);
+
+	if (dice(2) == 0) {
+		p.history = p.has_max_size ? OTR_HISTORY_FITS : OTR_HISTORY_ALL;
+		p.history_value = 0;
+		if (dice(3) > 0) {
+			p.history = dice(2) == 0 ? OTR_HISTORY_COUNT : OTR_HISTORY_AGE;
+			p.history_value = p.history == OTR_HISTORY_COUNT ? dice(8) : (1 + dice(100)) * SECOND;
+		}
+	} else {
+		p.has_retain = !p.has_retain || dice(2) == 0;
+		p.retain_ns = p.has_retain ? (1 + dice(500)) * SECOND : 0;
+	}
+	s->retains = s->retains || p.has_retain;
+	return set_meta(s, w, &p, err);
+}
+
 /* ---- what is right ------------------------------------------------------------------------------------------------------- */
 
+/* The rows of s from the horizon on; the last ones may be missing, but for `least`.  *n: how many of s there are then. */
 static bool
-same_rows(struct otr *file, const struct series *s)
+same_rows(struct otr *file, const struct series *s, int64_t horizon_ns, int least, int *all)
 {
 	static int64_t t[100000];
 	static double v[100000];
 	long n = one_read(file, t, v, 100000);
+	int from = 0;
 
-	return n == (s == NULL ? 0 : s->n) && (n == 0 || (memcmp(t, s->t, (size_t)n * sizeof t[0]) == 0 && memcmp(v, s->v, (size_t)n * sizeof v[0]) == 0));
+	while (from < s->n && s->t[from] < horizon_ns)
+		from++;
+	*all = from + (int)n;
+	return n >= 0 && *all <= s->n && (*all >= least || from == s->n) &&
+	    (n == 0 || (memcmp(t, s->t + from, (size_t)n * sizeof t[0]) == 0 && memcmp(v, s->v + from, (size_t)n * sizeof v[0]) == 0));
+}
+
+static bool
+same_meta(struct otr *file, const struct series *s)
+{
+	char text[8000];
+	size_t bytes;
+	struct otr_meta entry;
+	struct otr_error err;
+	enum otr_status status = otr_meta_entry(file, 0, &entry, &err);
+
+	if (s->meta == 0)
+		return status == OTR_END;
+	meta_text(s->meta, text, &bytes);
+	return status == OTR_OK && strcmp(entry.key, "note") == 0 && entry.value_bytes == bytes && memcmp(entry.value, text, bytes) == 0;
 }
 
 static void
@@ -785,10 +1015,13 @@ check_verify(struct sim *s, struct image *m)
 		complain(s, "verify finds", first);
 }
 
-/* Opens m, finds a version of h in it and compares all it can read; *version is it.  false: damaged, as it may be. */
+/* Opens m, finds a version of h in it and compares all it can read; *version is it, and h then knows it.  false: damaged, as it may be. */
 static bool
-check_image(struct sim *s, struct image *m, const struct history *h, bool may_be_damaged, bool thorough, uint64_t *version)
+check_image(struct sim *s, struct image *m, struct history *h, bool may_be_damaged, bool thorough, uint64_t *version)
 {
+	int64_t horizon;
+	uint64_t oldest;
+	int least, all;
 	struct otr *file;
 	struct otr_error err;
 	struct otr_info info;
@@ -819,20 +1052,40 @@ check_image(struct sim *s, struct image *m, const struct history *h, bool may_be
 	*version = info.version;
 	want = info.version < VERSIONS_MAX && h->version[info.version] != NULL ? h->version[info.version] :
 	    h->unknown != NULL && h->unknown_version == info.version ? h->unknown : h->inflight;
+	least = want == NULL ? 0 : want == h->inflight ? h->least : want->n;
+	horizon = file->state.slot.horizon_ns;
+	oldest = file->state.slot.oldest_version;
 	(void)snprintf(text, sizeof text, "version %llu, acknowledged %llu", (unsigned long long)info.version, (unsigned long long)h->acked);
 	if (info.version < h->acked || (info.version > h->acked && want == NULL))
 		complain(s, "the wrong version", text);
-	else if (!same_rows(file, info.version == 0 ? NULL : want))
+	else if (!same_rows(file, want, horizon, least, &all))
 		complain(s, "wrong rows", text);
+	else if (!same_meta(file, want))
+		complain(s, "wrong metadata", text);
+	else if (horizon < h->horizon_ns || oldest < h->oldest || (info.version == h->acked && (horizon != h->horizon_ns || oldest != h->oldest)))
+		complain(s, "wrong horizon or oldest version", text);
+	else if (all < want->n && least < want->n)
+		h->inflight = beginning(want, all);
 	for (i = 0; i < info.version && i < VERSIONS_MAX; i++) {
 		if (h->version[i] == NULL || (!thorough && i + 1 < info.version && dice(info.version) > 2))
 			continue;
+		if (i < oldest) {
+			if (otr_select_version(file, i, &err) != OTR_E_NOTFOUND)
+				complain(s, "a version that was pruned is there", text);
+			continue;
+		}
 		status = otr_select_version(file, i, &err);
 		(void)snprintf(text, sizeof text, "version %llu of %llu", (unsigned long long)i, (unsigned long long)info.version);
 		if (status != OTR_OK)
 			complain(s, text, err.text);
-		else if (!same_rows(file, i == 0 ? NULL : h->version[i]))
+		else if (!same_rows(file, h->version[i], horizon, h->version[i]->n, &all))
 			complain(s, "wrong rows of an older version", text);
+		else if (!same_meta(file, h->version[i]))
+			complain(s, "wrong metadata of an older version", text);
+	}
+	if (!damaged) {
+		h->horizon_ns = horizon;
+		h->oldest = oldest;
 	}
 	otr_close(file);
 	if (damaged)
@@ -894,6 +1147,9 @@ try_state(struct sim *from, struct image *m, bool may_be_damaged)
 	s->depth = from->depth + 1;
 	s->noisy = may_be_damaged;
 	s->h = from->h;
+	s->pieces = from->pieces;
+	s->retains = from->retains;
+	s->clock = from->clock;
 	readable = check_image(s, m, &s->h, may_be_damaged, thorough, &version);
 	if (version == UINT64_MAX || version >= VERSIONS_MAX)
 		goto out;
@@ -936,10 +1192,16 @@ try_state(struct sim *from, struct image *m, bool may_be_damaged)
 			t[i] = (int64_t)dice(3000) * SECOND / 2;
 		v[i] = (double)dice(1000000) / 7;
 	}
-	status = commit(s, w, t, v, n, &err);
+	switch (from->changes && n == 1 ? dice(8) : 7) {
+	case 0: status = delete_some(s, w, dice(4) == 0, &err); break;
+	case 1: status = roll_back(s, w, &err); break;
+	case 2: status = set_meta(s, w, NULL, &err); break;
+	case 3: status = set_policies(s, w, &err); break;
+	default: status = commit(s, w, t, v, n, &err); break;
+	}
 	otr_writer_close(w);
 	if (status != OTR_OK)
-		complain(s, "the append after the cut fails", err.text);
+		complain(s, "the commit after the cut fails", err.text);
 	else
 		(void)check_image(s, &s->now, &s->h, false, thorough, &again);
 	if (s->handles != 0)
@@ -997,7 +1259,8 @@ end(struct sim *s)
 static const char note[] = "a message that fills the record area sooner, so that a few commits make a spill: it has a good two hundred bytes, of which none "
 	"says anything that a reader would have to know, but all of which are kept, and checked, and carried along.";
 
-enum kind { ORDER, NEAR, LATE, REPLACE, LARGE, LARGE_LATE, HUGE_ONE, KINDS };
+enum kind { ORDER, NEAR, LATE, REPLACE, LARGE, LARGE_LATE, HUGE_ONE, DELETE, DELETE_ALL, ROLL_BACK, META, POLICIES, KINDS };
+/* COMPACT GOES HERE: a letter of its own, and a workload of M1 that compacts in place under cuts. */
 
 /* One commit of a kind, by w. */
 static enum otr_status
@@ -1005,19 +1268,21 @@ make(struct sim *s, struct otr_writer *w, enum kind kind, struct otr_error *err)
 {
 	static int64_t t[5000];
 	static double v[5000];
-	const struct series *last = s->h.version[s->h.acked];
+	const struct series *last = newest(s);
 	int64_t end_ns = 1000 * SECOND, first = 1000 * SECOND;
 	int n = 1, i;
-	uint64_t k;
 
-	for (k = s->h.acked; k < VERSIONS_MAX; k++)
-		if (s->h.version[k] != NULL)
-			last = s->h.version[k];
 	if (last->n > 0) {
 		first = last->t[0];
 		end_ns = last->t[last->n - 1];
 	}
+	if (s->clock < end_ns)
+		s->clock = end_ns;
 	switch (kind) {
+	case DELETE: case DELETE_ALL: return delete_some(s, w, kind == DELETE_ALL, err);
+	case ROLL_BACK: return roll_back(s, w, err);
+	case META: return set_meta(s, w, NULL, err);
+	case POLICIES: return set_policies(s, w, err);
 	case ORDER: case REPLACE: break;
 	case NEAR: n = 1 + (int)dice(3); break;
 	case LATE: break;
@@ -1043,7 +1308,7 @@ make(struct sim *s, struct otr_writer *w, enum kind kind, struct otr_error *err)
 static enum otr_status
 play(struct sim *s, const char *kinds, struct otr_error *err)
 {
-	static const char letters[] = "onlrLMH";
+	static const char letters[] = "onlrLMHdDRmp";
 	struct otr_writer *w = NULL;
 	enum otr_status status = OTR_OK;
 
@@ -1079,14 +1344,45 @@ run(const char *name, const char *kinds)
 	}
 }
 
+/* With policies from the start on, after `filled` huge commits without cuts; then with cuts, few of each. */
+static void
+run_changes(const char *name, const struct otr_policies *p, int filled, const char *kinds, unsigned cuts)
+{
+	int synced;
+
+	for (synced = 0; synced < 2; synced++) {
+		struct sim *s = begin(name, synced);
+		struct otr_error err = { .text = "" };
+		enum otr_status status;
+		struct otr_writer *w = open_writer(s, note, &status, &err);
+
+		s->changes = true;
+		s->per_cut = cuts < per_cut ? cuts : per_cut;
+		if (p != NULL && status == OTR_OK) {
+			s->pieces = p->has_max_size;
+			s->retains = p->has_retain;
+			status = set_meta(s, w, p, &err);
+		}
+		for (; filled > 0 && status == OTR_OK; filled--)
+			status = make(s, w, HUGE_ONE, &err);
+		otr_writer_close(w);
+		s->cuts = true;
+		if (status == OTR_OK)
+			status = play(s, kinds, &err);
+		if (status != OTR_OK)
+			complain(s, "a commit fails", err.text);
+		end(s);
+	}
+}
+
 static void
 random_kinds(char *kinds, int n, bool writers)
 {
-	static const char choice[] = "oooonnnnlrrLMooonnoo|SPH";
+	static const char choice[] = "oooonnnnlrrLMooonnooddDRRmmpp|SPH";
 	int i;
 
 	for (i = 0; i < n; i++)
-		kinds[i] = choice[dice(writers ? 24 : 20)];
+		kinds[i] = choice[dice(writers ? sizeof choice - 1 : 20)];
 	kinds[n] = '\0';
 }
 
@@ -1103,6 +1399,8 @@ take_over(struct sim *s)
 		return;
 	}
 	otr_get_info(file, &info);
+	s->h.horizon_ns = file->state.slot.horizon_ns;
+	s->h.oldest = file->state.slot.oldest_version;
 	otr_close(file);
 	if (info.version > s->h.acked && info.version < VERSIONS_MAX)
 		s->h.version[info.version] = s->h.inflight;
@@ -1190,7 +1488,13 @@ main(void)
 	static const char *const script[][3] = {
 		{ "", "o", "oo" }, { "oooo", "o", "oLo" }, { "ooooo", "oooo", "ol" }, { "nnnnnn", "nnnn", "non" }, { "ooL", "L", "oo" },
 		{ "oLlL", "l", "lo" }, { "oolol", "or", "ro" }, { "LlLlnnnnn", "nnM", "oMo" }, { "LMoLM", "H", "Ho" },
+		{ "oLood", "dno", "do" }, { "oLdoo", "RoR", "Rd" }, { "omLm", "mop", "mR" }, { "ooLlop", "plnp", "op" },
 	};
+	const struct otr_policies by_size = { .has_max_size = true, .max_bytes = 16384 + 100 * PAGE, .history = OTR_HISTORY_FITS };
+	const struct otr_policies by_size_0 = { .has_max_size = true, .max_bytes = 16384 + 100 * PAGE, .history = OTR_HISTORY_COUNT };
+	const struct otr_policies by_age = { .has_retain = true, .retain_ns = 300 * SECOND };
+	const struct otr_policies no_history = { .history = OTR_HISTORY_COUNT, .history_value = 1 };
+	const struct otr_policies history_by_age = { .history = OTR_HISTORY_AGE, .history_value = 200 * SECOND };
 	const char *env = getenv("SEED");
 	unsigned long long shown = env == NULL ? 20240707 : strtoull(env, NULL, 10);
 	int before, i, can;
@@ -1216,6 +1520,21 @@ main(void)
 	run("large while rows ride", "ooLnnLooMnnl");
 	run("two writers", "ooSooPoonSLPlSooooPnnnnSnn");
 	CHECK(bad == before, "M1: after a power cut at any call the last acknowledged version or the next one is there, whole");
+
+	before = bad;
+	run_changes("deletions", NULL, 0, "oLdoodnDoodLdLMd", 20);
+	run_changes("rollbacks", NULL, 0, "oLoodRoRnnRLlRDRR", 20);
+	run_changes("metadata", NULL, 0, "omoonmRmnnnmLmmR", 20);
+	run_changes("policies while rows ride", NULL, 0, "oopnnpoopLpoodpnnnpRp", 20);
+	CHECK(bad == before, "M1: so it is with deletions, rollbacks, metadata and policies");
+
+	before = bad;
+	run_changes("expiry by size", &by_size, 8, "HoonHlMHdHRHmH", 4);
+	run_changes("expiry by size, no history", &by_size_0, 8, "HlHlooMHdHRH", 4);
+	run_changes("expiry by age", &by_age, 1, "MLoonLLlnLdLLRLpLLMpL", 15);
+	run_changes("history pruned", &no_history, 0, "oLlLlndlLRlLmldlnnnlDLlmR", 15);
+	run_changes("history pruned by age", &history_by_age, 0, "oLlLlndlLRlLmldlnnnlDLlmR", 15);
+	CHECK(bad == before, "M1: and with expiry by size and by age, and history that is pruned");
 
 	before = bad;
 	for (can = 0; can < 8; can++)

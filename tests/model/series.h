@@ -3,7 +3,8 @@
  * series.h - the model: a series as plain arrays, and what every version of it holds, for ever.
  *
  * All rows that there ever were stand in one array, in order of time and then of arrival; each says by which version it was born and by which it
- * died.  So the rows of version V are those with born <= V < died.  Shares no code with lib/.
+ * died.  So the rows of version V are those with born <= V < died.  A row that a rollback brings back stands again, right behind itself.  Rows before the
+ * horizon leave the array, and with them every version.  Shares no code with lib/.
  */
 #ifndef MODEL_SERIES_H
 #define MODEL_SERIES_H
@@ -79,9 +80,20 @@ struct row {
 struct version {
 	int64_t time_ns;
 	enum otr_kind kind;
-	uint64_t rows, added, removed;
+	uint64_t rows, added, removed;   /* rows: as it was then */
 	unsigned digits;
 	char *author, *message;
+	size_t meta;                     /* which set of the metadata */
+};
+
+/* Metadata: entries in order of keys. */
+struct entry {
+	char *key, *value;
+	size_t bytes;
+};
+struct meta_set {
+	size_t n;
+	struct entry *entry;
 };
 
 /* The rows of one version. */
@@ -103,13 +115,17 @@ struct series {
 	uint64_t *pool;
 	size_t versions;
 	struct version *version;
+	uint64_t oldest;                 /* version that is kept */
+	int64_t horizon_ns;
+	size_t metas;
+	struct meta_set *meta;
 	struct view view[2];             /* the newest, and another */
 };
 
 struct applied {
 	bool duplicate;                  /* refused: policy error */
 	bool changed;
-	uint64_t added, replaced;        /* new rows; rows of the version before that were replaced */
+	uint64_t added, replaced;        /* rows given that came to new times; that took the place of others */
 	enum otr_kind kind;
 };
 
@@ -146,18 +162,30 @@ series_init(struct series *s, const struct otr_schema *schema, const struct otr_
 	s->version[0].time_ns = created_ns;
 	s->version[0].kind = OTR_KIND_CREATE;
 	s->versions = 1;
+	s->horizon_ns = INT64_MIN;
+	s->meta = get(NULL, 1, sizeof s->meta[0]);
+	s->meta[0] = (struct meta_set){ .n = 0 };
+	s->metas = 1;
 	s->view[0].version = s->view[1].version = -1;
 }
 
 static inline void
 series_release(struct series *s)
 {
-	size_t i;
+	size_t i, k;
 
 	for (i = 0; i < s->versions; i++) {
 		free(s->version[i].author);
 		free(s->version[i].message);
 	}
+	for (i = 0; i < s->metas; i++) {
+		for (k = 0; k < s->meta[i].n; k++) {
+			free(s->meta[i].entry[k].key);
+			free(s->meta[i].entry[k].value);
+		}
+		free(s->meta[i].entry);
+	}
+	free(s->meta);
 	for (i = 0; i < 2; i++) {
 		free(s->view[i].t);
 		free(s->view[i].mask);
@@ -279,16 +307,83 @@ same_row(const struct series *s, const struct row *r, const struct batch *b, siz
 	return true;
 }
 
-/* The row of time t that is alive before version `next`, or n. */
+/* How many rows of time t are alive; *last is the last of them. */
 static inline size_t
-alive_at(const struct series *s, int64_t t)
+alive_at(const struct series *s, int64_t t, size_t *last)
 {
-	size_t i = row_upper(s, t);
+	size_t i = row_upper(s, t), n = 0;
 
-	while (i > 0 && s->row[i - 1].t == t)
-		if (s->row[--i].died == ALIVE)
-			return i;
-	return s->n;
+	for (; i > 0 && s->row[i - 1].t == t; i--)
+		if (s->row[i - 1].died == ALIVE && n++ == 0)
+			*last = i - 1;
+	return n;
+}
+
+/* One more version, for the caller to fill in. */
+static inline struct version *
+new_version(struct series *s, enum otr_kind kind, int64_t now_ns, const char *author, const char *message)
+{
+	struct version *v;
+
+	s->version = get(s->version, s->versions + 1, sizeof s->version[0]);
+	v = &s->version[s->versions++];
+	*v = v[-1];
+	v->kind = kind;
+	v->time_ns = now_ns;
+	v->added = v->removed = 0;
+	v->author = strdup(author);
+	v->message = strdup(message);
+	return v;
+}
+
+/* The same rows in order of time, equal ones as they came. */
+static inline void
+batch_sorted(struct batch *to, const struct batch *b)
+{
+	struct order *o = get(NULL, b->n, sizeof *o);
+	size_t i;
+
+	batch_reserve(to, b->columns, b->n);
+	to->n = b->n;
+	for (i = 0; i < b->n; i++)
+		o[i] = (struct order){ .t = b->t[i], .i = i };
+	qsort(o, b->n, sizeof *o, compare_order);
+	for (i = 0; i < b->n; i++) {
+		to->t[i] = o[i].t;
+		to->mask[i] = b->mask[o[i].i];
+		memcpy(to->v + i * b->columns, b->v + o[i].i * b->columns, b->columns * sizeof b->v[0]);
+	}
+	free(o);
+}
+
+/* How many rows of a sorted batch it takes to put so many into the series; more than there are: it never does. */
+static inline size_t
+series_prefix(const struct series *s, const struct batch *b, uint64_t inserts)
+{
+	size_t i, j, last = 0, olds;
+
+	for (i = 0; i < b->n && inserts > 0; i = j) {
+		for (j = i + 1; j < b->n && b->t[j] == b->t[i] && s->policies.duplicates != OTR_KEEP; j++)
+			;
+		if (b->t[i] < s->horizon_ns)
+			continue;
+		olds = s->policies.duplicates == OTR_KEEP ? 0 : alive_at(s, b->t[i], &last);
+		if (olds == 0 || (s->policies.duplicates == OTR_REPLACE && !(olds == 1 && same_row(s, &s->row[last], b, j - 1))))
+			inserts--;
+	}
+	return inserts > 0 ? b->n + 1 : i;
+}
+
+/* Whether the policy `error` refuses a sorted batch. */
+static inline bool
+series_refuses(const struct series *s, const struct batch *b)
+{
+	size_t i, last;
+
+	for (i = 0; i < b->n; i++)
+		if (b->t[i] >= s->horizon_ns && ((i > 0 && b->t[i] == b->t[i - 1]) || alive_at(s, b->t[i], &last) > 0))
+			return true;
+	return false;
 }
 
 /* What the batch makes of the series: a new version if it changes anything. */
@@ -297,7 +392,7 @@ series_apply(struct series *s, const struct batch *b, int64_t now_ns, const char
 {
 	struct applied a = { .kind = OTR_KIND_APPEND };
 	struct order *o = get(NULL, b->n, sizeof *o);
-	size_t *insert = get(NULL, b->n, sizeof *insert), *kill = get(NULL, b->n, sizeof *kill), inserts = 0, kills = 0, i, j, k;
+	size_t *insert = get(NULL, b->n, sizeof *insert), *kill = get(NULL, s->n, sizeof *kill), inserts = 0, kills = 0, i, j, k;
 	uint32_t next = (uint32_t)s->versions;
 	const struct view *w = view_at(s, newest(s));
 	struct version *v;
@@ -308,10 +403,12 @@ series_apply(struct series *s, const struct batch *b, int64_t now_ns, const char
 		o[i] = (struct order){ .t = b->t[i], .i = i };
 	qsort(o, b->n, sizeof *o, compare_order);
 	for (i = 0; i < b->n && !a.duplicate; i = j) {
-		size_t old = s->policies.duplicates == OTR_KEEP ? s->n : alive_at(s, o[i].t);
+		size_t old = 0, olds = s->policies.duplicates == OTR_KEEP ? 0 : alive_at(s, o[i].t, &old);
 
 		for (j = i + 1; j < b->n && o[j].t == o[i].t; j++)
 			;
+		if (o[i].t < s->horizon_ns)
+			continue;
 		switch (s->policies.duplicates) {
 		case OTR_KEEP:
 			for (k = i; k < j; k++)
@@ -320,20 +417,24 @@ series_apply(struct series *s, const struct batch *b, int64_t now_ns, const char
 				a.kind = OTR_KIND_MERGE;
 			break;
 		case OTR_REPLACE:
-			if (old < s->n && same_row(s, &s->row[old], b, o[j - 1].i))
+			if (olds == 1 && same_row(s, &s->row[old], b, o[j - 1].i))
 				break;
-			if (old < s->n)
-				kill[kills++] = old;
+			for (k = old; olds > 0; k--)
+				if (s->row[k].died == ALIVE) {
+					kill[kills++] = k;
+					olds--;
+					a.replaced += olds == 0;
+				}
 			insert[inserts++] = o[j - 1].i;
 			if (o[i].t <= last)
 				a.kind = OTR_KIND_MERGE;
 			break;
 		case OTR_ERROR:
-			if (old < s->n || j - i > 1)
+			if (olds > 0 || j - i > 1)
 				a.duplicate = true;
 			/* fall through */
 		case OTR_FIRST:
-			if (old == s->n) {
+			if (olds == 0) {
 				insert[inserts++] = o[i].i;
 				if (o[i].t <= last)
 					a.kind = OTR_KIND_MERGE;
@@ -344,8 +445,7 @@ series_apply(struct series *s, const struct batch *b, int64_t now_ns, const char
 	if (a.duplicate || inserts == 0)
 		goto out;
 	a.changed = true;
-	a.replaced = kills;
-	a.added = inserts - kills;
+	a.added = inserts - a.replaced;
 	for (i = 0; i < kills; i++)
 		s->row[kill[i]].died = next;
 	if (s->n + inserts > s->capacity) {
@@ -372,13 +472,15 @@ series_apply(struct series *s, const struct batch *b, int64_t now_ns, const char
 	}
 	s->n += inserts;
 	s->pool_rows += inserts;
-	s->version = get(s->version, s->versions + 1, sizeof s->version[0]);
-	v = &s->version[s->versions++];
-	*v = (struct version){ .time_ns = now_ns, .kind = a.kind, .rows = v[-1].rows + a.added, .added = inserts, .removed = kills, .digits = digits };
-	v->author = strdup(author);
-	v->message = strdup(message);
-	if (s->view[0].version >= 0 && a.kind == OTR_KIND_APPEND && s->view[0].capacity >= w->n + inserts) {
-		/* the usual case: the view only grows */
+	v = new_version(s, a.kind, now_ns, author, message);
+	v->rows = w->n + inserts - kills;
+	v->added = inserts;
+	v->removed = kills;
+	v->digits = digits;
+	for (i = s->n - inserts; i < s->n && s->row[i].born == next; i++)
+		;
+	if (s->view[0].version >= 0 && a.kind == OTR_KIND_APPEND && s->view[0].capacity >= w->n + inserts && i == s->n) {
+		/* the usual case: the view only grows (and no row that died stands between the new ones) */
 		struct view *grown = &s->view[0];
 
 		for (i = s->n - inserts; i < s->n; i++) {
@@ -395,13 +497,148 @@ out:
 	return a;
 }
 
-/* The newest version committed at or before t, or -1. */
+/* ---- other changes; each makes a version unless it changes nothing ---------------------------------------------------------- */
+
+/* The rows of [start_ns, end_ns) that match go, the first `most` of them; how many. */
+static inline uint64_t
+series_delete(struct series *s, int64_t start_ns, int64_t end_ns, bool (*match)(void *arg, const struct series *s, const struct row *r), void *arg,
+    uint64_t most, int64_t now_ns, const char *author, const char *message)
+{
+	uint32_t next = (uint32_t)s->versions;
+	uint64_t removed = 0;
+	struct version *v;
+	size_t i;
+
+	for (i = 0; i < s->n && removed < most; i++) {
+		struct row *r = &s->row[i];
+
+		if (r->died == ALIVE && r->t >= s->horizon_ns && r->t >= start_ns && (r->t < end_ns || end_ns == INT64_MAX) && (match == NULL || match(arg, s, r))) {
+			r->died = next;
+			removed++;
+		}
+	}
+	if (removed > 0) {
+		v = new_version(s, OTR_KIND_DELETE, now_ns, author, message);
+		v->rows -= removed;
+		v->removed = removed;
+	}
+	return removed;
+}
+
+/* Rows and metadata are those of `version` again. */
+static inline void
+series_rollback(struct series *s, uint64_t version, int64_t now_ns, const char *author, const char *message)
+{
+	uint32_t next = (uint32_t)s->versions;
+	size_t i, j, n = 0;      /* rows before the horizon stay as they are, since nobody sees them */
+	struct row *rows = get(NULL, 2 * s->n, sizeof *rows);
+	uint64_t added = 0, removed = 0;
+	struct version *v;
+
+	for (i = 0; i < s->n; i = j) {
+		bool then = false, now;
+
+		/* one row, as often as it came back; only the last of them may be alive */
+		for (j = i; j < s->n && s->row[j].at == s->row[i].at; j++) {
+			then = then || (s->row[j].born <= version && version < s->row[j].died);
+			rows[n++] = s->row[j];
+		}
+		now = rows[n - 1].died == ALIVE;
+		if (rows[n - 1].t < s->horizon_ns)
+			continue;
+		if (now && !then)
+			rows[n - 1].died = next;
+		if (then && !now) {
+			rows[n] = rows[n - 1];
+			rows[n].born = next;
+			rows[n++].died = ALIVE;
+		}
+		added += then && !now;
+		removed += now && !then;
+	}
+	free(s->row);
+	s->row = rows;
+	s->capacity = 2 * s->n;
+	s->n = n;
+	v = new_version(s, OTR_KIND_ROLLBACK, now_ns, author, message);
+	/* its record tells the difference only (SPEC 4.3-2) */
+	v->rows += added - removed;
+	v->added = added > removed ? added - removed : 0;
+	v->removed = removed > added ? removed - added : 0;
+	v->digits = s->version[version].digits;
+	v->meta = s->version[version].meta;
+}
+
+static int
+compare_entry(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+/* Which set has these entries besides those of set `from`; value NULL: the key goes.  The same number: nothing changed. */
+static inline size_t
+series_meta_set(struct series *s, size_t from, const struct otr_meta_change *change, size_t changes)
+{
+	struct meta_set to = { .n = 0 };
+	const struct meta_set *old;
+	bool same;
+	size_t i, k;
+
+	s->meta = get(s->meta, s->metas + 1, sizeof s->meta[0]);
+	old = &s->meta[from];
+	to.entry = get(NULL, old->n + changes, sizeof to.entry[0]);
+	for (i = 0; i < old->n; i++) {
+		for (k = 0; k < changes && strcmp(change[k].key, old->entry[i].key) != 0; k++)
+			;
+		if (k < changes)
+			continue;
+		to.entry[to.n] = (struct entry){ .key = strdup(old->entry[i].key), .value = get(NULL, old->entry[i].bytes, 1), .bytes = old->entry[i].bytes };
+		memcpy(to.entry[to.n].value, old->entry[i].value, old->entry[i].bytes + 1);
+		to.n++;
+	}
+	for (k = 0; k < changes; k++) {
+		if (change[k].value == NULL)
+			continue;
+		to.entry[to.n] = (struct entry){ .key = strdup(change[k].key), .value = get(NULL, change[k].value_bytes, 1), .bytes = change[k].value_bytes };
+		memcpy(to.entry[to.n].value, change[k].value, change[k].value_bytes);
+		to.entry[to.n++].value[change[k].value_bytes] = '\0';
+	}
+	if (to.n > 1)
+		qsort(to.entry, to.n, sizeof to.entry[0], compare_entry);
+	same = to.n == old->n;
+	for (i = 0; same && i < to.n; i++)
+		same = strcmp(to.entry[i].key, old->entry[i].key) == 0 && to.entry[i].bytes == old->entry[i].bytes &&
+		    memcmp(to.entry[i].value, old->entry[i].value, to.entry[i].bytes) == 0;
+	s->meta[s->metas++] = to;
+	return same ? from : s->metas - 1;
+}
+
+/* Rows before horizon_ns go from all versions, and versions before `oldest` are no longer asked for. */
+static inline void
+series_expire(struct series *s, int64_t horizon_ns, uint64_t oldest)
+{
+	size_t i, n = 0;
+
+	if (horizon_ns == s->horizon_ns && oldest == s->oldest)
+		return;
+	for (i = 0; i < s->n; i++)
+		if (s->row[i].t >= horizon_ns && s->row[i].died > oldest)
+			s->row[n++] = s->row[i];
+	s->n = n;
+	s->horizon_ns = horizon_ns;
+	s->oldest = oldest;
+	s->view[0].version = s->view[1].version = -1;
+}
+
+/* The newest kept version committed at or before t, or -1. */
 static inline int64_t
 version_at(const struct series *s, int64_t t)
 {
 	size_t i;
 
-	for (i = s->versions; i > 0; i--)
+	for (i = s->versions; i > s->oldest; i--)
 		if (s->version[i - 1].time_ns <= t)
 			return (int64_t)i - 1;
 	return -1;
