@@ -261,7 +261,8 @@ change_meta(struct otr__commit *k, const struct otr_meta_change *change, size_t 
 		status = settle(k, record, len / t->header.schema.page_bytes + 2, err);
 		if (policy) {
 			k->slot.policies.duplicates = policies->duplicates;
-			k->space.limit = 0;              /* a file that fills its new size already must be able to say so */
+			if (policies->max_bytes != t->state.slot.policies.max_bytes)
+				k->space.limit = 0;      /* a file that fills its new size already must be able to say so */
 		}
 		if (status == OTR_OK && differs)
 			status = otr__metadata_write(&k->space, bytes, len, &k->slot.metadata, err);
@@ -383,7 +384,7 @@ restore_tree(struct otr__commit *k, const struct otr__version *v, const struct o
 static enum otr_status
 roll_back(struct otr__commit *k, const struct otr__version *v, struct otr__record *record, struct otr_error *err)
 {
-	uint64_t before = k->slot.rows, pages;
+	uint64_t before, pages;
 	struct otr__root base;
 	enum otr_status status = otr__retain_pages(k, v->ride.n, &pages, err);
 
@@ -392,6 +393,7 @@ roll_back(struct otr__commit *k, const struct otr__version *v, struct otr__recor
 
 	if (status != OTR_OK)
 		return status;
+	before = k->slot.rows;
 	base = k->root;
 	otr__commit_keep(k, &base, record);
 	if (v->record.version < k->target->state.slot.version) {

@@ -94,7 +94,8 @@ scan_node(struct scanner *s, unsigned level, const struct otr__node *node, struc
 		struct otr__node child;
 
 		status = otr__walk_child(&s->walk, level, i, &child, err);
-		if (status == OTR_OK)
+		/* what has expired may be gone (SPEC 8.5-1) */
+		if (status == OTR_OK && child.last_ns >= s->snapshot->horizon_ns)
 			status = scan_node(s, level - 1, &child, err);
 	}
 	return status;
