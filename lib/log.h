@@ -38,6 +38,10 @@ OTR_MUST_CHECK enum otr_status otr__log_root(struct otr__log *log, uint64_t numb
 /* The newest version committed at or before time_ns (SPEC 8.4).  OTR_E_NOTFOUND: all are later, or it is pruned. */
 OTR_MUST_CHECK enum otr_status otr__log_as_of(struct otr__log *log, int64_t time_ns, uint64_t *number, struct otr_error *err);
 
+/* The links of the page that comes after page `newest` with links *p (SPEC 4.5-3); what depends on its records is left to otr__log_page_encode. */
+OTR_MUST_CHECK enum otr_status otr__log_links_after(struct otr__store *store, const struct otr_schema *schema, const struct otr__ref *newest,
+    const struct otr__log_links *p, struct otr__log_links *links, struct otr_error *err);
+
 /* Rows of the slot that ride: carried rows and those of all records up to index last (inclusive), joined.  rows: initialised here, the caller's. */
 OTR_MUST_CHECK enum otr_status otr__log_riding(const struct otr__slot *slot, const struct otr_schema *schema, const struct otr__rows *carried,
     const struct otr__record *record, uint32_t records, struct otr__rows *rows, struct otr_error *err);

@@ -17,7 +17,7 @@
 #define HELP_COLUMN 27
 #define TEXT_MAX 8192
 
-enum { CREATE = OPTS_CREATE, APPEND = OPTS_APPEND, DUMP = OPTS_DUMP, QUERY = OPTS_QUERY, STAT = OPTS_STAT, VERIFY = OPTS_VERIFY, ALL = OPTS_ALL };
+enum { CREATE = OPTS_CREATE, APPEND = OPTS_APPEND, DUMP = OPTS_DUMP, QUERY = OPTS_QUERY, STAT = OPTS_STAT, VERIFY = OPTS_VERIFY, COMPACT = OPTS_COMPACT, ALL = OPTS_ALL };
 
 struct row {
 	enum opts_id id;
@@ -32,15 +32,16 @@ struct row {
 /* In the order of the help: letters first. */
 static const struct row table[] = {
 	{ OPT_AGGREGATE, "aggregate", 'a', "LIST", true, QUERY, "aggregates (default count,min,mean,max)" },
+	{ OPT_AGGREGATE, "aggregate", 'a', "NAME", true, COMPACT, "of all columns: mean, min, max, first or last" },
 	{ OPT_COLUMNS, "columns", 'c', "LIST", true, DUMP | QUERY, "these columns, in this order" },
 	{ OPT_DELIMITER, "delimiter", 'd', "C", false, APPEND | DUMP | QUERY, "of CSV: a byte, comma, semicolon, tab or space" },
 	{ OPT_END, "end", 'e', "TIME", false, DUMP | QUERY, "end of the range, exclusive" },
 	{ OPT_FAIL_EMPTY, "fail-empty", 'E', NULL, false, DUMP | QUERY, "exit status 1 if nothing was selected" },
-	{ OPT_FORCE, "force", 'f', NULL, false, CREATE | DUMP | QUERY, "replace an existing file" },
+	{ OPT_FORCE, "force", 'f', NULL, false, CREATE | DUMP | QUERY | COMPACT, "replace an existing file" },
 	{ OPT_FORMAT, "format", 'F', "FMT", false, APPEND | DUMP, "csv (default), tsv or binary" },
 	{ OPT_FORMAT, "format", 'F', "FMT", false, QUERY, "csv (default) or tsv" },
 	{ OPT_LIST, "list", 'l', NULL, false, STAT, "one CSV line a file" },
-	{ OPT_MESSAGE, "message", 'm', "TEXT", false, CREATE | APPEND, "commit message" },
+	{ OPT_MESSAGE, "message", 'm', "TEXT", false, CREATE | APPEND | COMPACT, "commit message" },
 	{ OPT_LIMIT, "limit", 'n', "N", false, DUMP | QUERY, "at most N rows (of each FILE)" },
 	{ OPT_NO_HEADER, "no-header", 'N', NULL, false, APPEND | DUMP | QUERY, "no header line is written, none expected" },
 	{ OPT_OUTPUT, "output", 'o', "FILE", false, DUMP | QUERY, "write here instead of stdout" },
@@ -50,14 +51,18 @@ static const struct row table[] = {
 	{ OPT_TIME_COLUMN, "time-column", 't', "NAME|N", false, APPEND, "the time field: name, or position from 1" },
 	{ OPT_VERBOSE, "verbose", 'v', NULL, true, ALL, "more on stderr" },
 	{ OPT_WINDOW, "window", 'w', "DUR", false, QUERY, "a row a window: 500ms, 10s, 5m, 1h30m, 24h" },
-	{ OPT_WAIT, "wait", 'W', "DUR", false, CREATE | APPEND, "wait for the writer lock (default 10s, 0 = not)" },
-	{ OPT_TIMEZONE, "timezone", 'z', "ZONE", false, APPEND | DUMP | QUERY | STAT, "IANA name, UTC (default), local, or +HH:MM" },
+	{ OPT_WAIT, "wait", 'W', "DUR", false, CREATE | APPEND | COMPACT, "wait for the writer lock (default 10s, 0 = not)" },
+	{ OPT_TIMEZONE, "timezone", 'z', "ZONE", false, APPEND | DUMP | QUERY | STAT | COMPACT, "IANA name, UTC (default), local, or +HH:MM" },
 	{ OPT_ANY_TIME, "any-time", 0, NULL, false, APPEND, "plain numbers may mean any time" },
 	{ OPT_AT, "at", 0, "V|TIME", false, DUMP | QUERY | STAT, "as of: version, newest, newest-N, or a time" },
-	{ OPT_AUTHOR, "author", 0, "NAME", false, CREATE | APPEND, "author of the commit (default: the user)" },
+	{ OPT_AUTHOR, "author", 0, "NAME", false, CREATE | APPEND | COMPACT, "author of the commit (default: the user)" },
 	{ OPT_BEFORE, "before", 0, NULL, false, QUERY, "with --nearest: the last row before TIME" },
 	{ OPT_COMMIT_EVERY, "commit-every", 0, "N|DUR", true, APPEND, "commit after N rows or after DUR (1000,5s)" },
-	{ OPT_DST, "dst", 0, "WHICH", false, APPEND | DUMP | QUERY, "earlier or later, of a local time that is twice" },
+	{ OPT_DEFLATE, "deflate", 0, NULL, false, COMPACT, "smaller and slower; with --drop-history" },
+	{ OPT_DOWNSAMPLE, "downsample", 0, "DUR", false, COMPACT, "old rows become one a window (--older-than)" },
+	{ OPT_DROP_HISTORY, "drop-history", 0, NULL, false, COMPACT, "keep the present rows only, packed densely" },
+	{ OPT_DRY_RUN, "dry-run", 0, NULL, false, COMPACT, "tell what would be done" },
+	{ OPT_DST, "dst", 0, "WHICH", false, APPEND | DUMP | QUERY | COMPACT, "earlier or later, of a local time that is twice" },
 	{ OPT_DUPLICATES, "duplicates", 0, "POLICY", false, CREATE, "replace (default), keep, first or error" },
 	{ OPT_EXPLAIN, "explain", 0, NULL, false, QUERY, "tell the pages read, on stderr" },
 	{ OPT_GAP, "gap", 0, "DUR", false, CREATE, "no value is held or drawn across it (or none)" },
@@ -70,10 +75,11 @@ static const struct row table[] = {
 	{ OPT_META, "meta", 0, "KEY=VAL", true, CREATE, "metadata" },
 	{ OPT_NEAREST, "nearest", 0, "TIME", false, QUERY, "the first row at or after TIME" },
 	{ OPT_NULL_VALUE, "null-value", 0, "STR", false, APPEND | DUMP | QUERY, "the text of a null (default: empty)" },
+	{ OPT_OLDER_THAN, "older-than", 0, "TIME|DUR", false, COMPACT, "which rows --downsample takes" },
 	{ OPT_ORIGIN, "origin", 0, "TIME", false, QUERY, "a window starts here" },
-	{ OPT_PAGE_SIZE, "page-size", 0, "SIZE", false, CREATE, "4Ki 8Ki 16Ki 32Ki 64Ki (default: by columns)" },
+	{ OPT_PAGE_SIZE, "page-size", 0, "SIZE", false, CREATE | COMPACT, "4Ki 8Ki 16Ki 32Ki 64Ki (default: by columns)" },
 	{ OPT_POINTS, "points", 0, "N", false, QUERY, "N windows of equal length" },
-	{ OPT_PRINT_VERSION, "print-version", 0, NULL, false, APPEND, "print the version of each commit" },
+	{ OPT_PRINT_VERSION, "print-version", 0, NULL, false, APPEND | COMPACT, "print the version of each commit" },
 	{ OPT_SCAN, "scan", 0, NULL, false, STAT, "read every page: encodings, fill, gaps" },
 	{ OPT_SORT_MEM, "sort-mem", 0, "SIZE", false, APPEND, "memory for rows out of order (default 256Mi)" },
 	{ OPT_STEP_COLUMN, "step-column", 0, "LIST", true, CREATE, "hold their value (default: integers, bools)" },
