@@ -54,10 +54,15 @@ check_options(const struct otr_compact_options *o, const char *out, struct otr_e
 	return OTR_OK;
 }
 
+/*
+ * Measured on sixteen real series as they are, and nine of them made ten times as long.  Deflate wants more rows a page, but a leaf holds 2^18 cells at most, and packed
+ * so small it reaches that bound before 64 KiB are full: 9 to 11 columns took 3.1 MB in pages of 32 KiB, 4.3 MB in 64.  Up to 8 columns the usual sizes are within 5 % of the
+ * best over all.
+ */
 uint32_t
 otr_deflate_page_bytes(uint32_t columns)
 {
-	return otr_default_page_bytes(columns);
+	return columns > 8 && columns <= 16 ? 32768 : otr_default_page_bytes(columns);
 }
 
 static enum otr_status

@@ -57,7 +57,10 @@ otr__inflate(const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size, v
 	return ok;
 }
 
-/* Measured on real series: levels 7 to 9 take up to three times as long, for 0.3 % at most. */
+/*
+ * Measured on five real series of 17 MB, in pages of 32 KiB: level 4 gives 6.82 MB in 1.6 s, 6 gives 6.72 MB in 2.3 s, 9 gives 6.85 MB in 8.3 s (a leaf is cut where an
+ * estimate says, so the better stream may well fill it less).
+ */
 #define LEVEL 6
 
 size_t
