@@ -387,9 +387,8 @@ PY
 	done
 	[ "$(id -u)" = 0 ] || skip 'a small file system needs root'
 	mkdir disk
-	mount -t tmpfs -o size=200k none disk 2>/dev/null || skip 'no tmpfs here'
-	otr-compact a.otr a2.otr
-	cp a2.otr disk/a.otr || skip 'the series is too large for it'
+	mount -t tmpfs -o "size=$(($(stat -c %s a.otr) * 3 / 2))" none disk 2>/dev/null || skip 'no tmpfs here'
+	cp a.otr disk/a.otr
 	sha256sum disk/a.otr >sum
 	refuse 5 'No space' otr-compact disk/a.otr
 	[ "$(ls -A disk)" = a.otr ]
