@@ -262,14 +262,14 @@ test_pruned(void)
 	(void)commit(path, 3000000, 1, 3000, 5);
 	last = newest(path);
 	{
-		struct otr *file;
+		struct otr *file = NULL;
 		struct otr_info info;
-		struct otr_cursor *c;
+		struct otr_cursor *c = NULL;
 		struct otr_rows rows;
 		uint64_t expired = 0;
 
 		wrong += otr_open(path, &file, NULL) != OTR_OK || otr_cursor_open(file, INT64_MIN, horizon, 1, false, &c, NULL) != OTR_OK;
-		while (otr_cursor_next(c, &rows, NULL) == OTR_OK)
+		while (c != NULL && otr_cursor_next(c, &rows, NULL) == OTR_OK)
 			expired += rows.n;
 		otr_cursor_close(c);
 		otr_get_info(file, &info);
