@@ -131,6 +131,7 @@ reopen(struct otr__target *t, struct otr_error *err)
 		otr__target_close(&fresh);
 		return otr__fail(err, OTR_E_ARG, "", "the file was replaced by one with other columns");
 	}
+	fresh.reopened = t->reopened + 1;
 	otr__target_close(t);
 	*t = fresh;
 	t->store.io = &t->io;

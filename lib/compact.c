@@ -256,7 +256,12 @@ copy_in_place(struct job *j, struct otr_error *err)
 	status = wait_for_lock(j, err);
 	if (status != OTR_OK)
 		return status;
-	/* the name may lead to another file by now: pages of the same series are still known by their checksums, others are not */
+	/*
+	 * The name may lead to another file by now.  Pages of the same series are still known by their checksums; but its rows need not begin with those that were taken: another
+	 * compaction may have folded some, and dropped the record of it.
+	 */
+	if (j->repack != NULL && j->in.reopened > 0)
+		taken = false;
 	if (memcmp(file_id, j->in.header.file_id, sizeof file_id) != 0 || page_bytes != j->in.header.schema.page_bytes)
 		taken = false;
 	return catch_up(j, version, taken, err);
