@@ -97,6 +97,22 @@ pages() {
 	cmp want got
 }
 
+@test "a reader written from SPEC.md alone finds no fault, and the same rows and log" {
+	history a.otr 40
+	for option in '' '--drop-history --deflate' '--downsample 1h --older-than 2024-03-10'; do
+		# shellcheck disable=SC2086
+		expect 0 otr-compact -f $option a.otr b.otr
+		expect 0 python3 "$OTR_ROOT/tests/otr_reader.py" --verify b.otr
+		[ ! -s out ]
+		python3 "$OTR_ROOT/tests/otr_reader.py" b.otr | cmp - <(otr-dump b.otr)
+	done
+	expect 0 otr-compact -f a.otr b.otr
+	python3 "$OTR_ROOT/tests/otr_reader.py" --log a.otr >want
+	python3 "$OTR_ROOT/tests/otr_reader.py" --log b.otr >got
+	diff <(tail -n 5 want) <(tail -n 5 got)
+	[ "$(wc -l <got)" = $(($(wc -l <want) + 1)) ]
+}
+
 @test "an empty series, and one whose rows all ride, are compacted too" {
 	otr-create a.otr temp
 	expect 0 otr-compact --print-version a.otr
