@@ -55,9 +55,9 @@ check_options(const struct otr_compact_options *o, const char *out, struct otr_e
 }
 
 /*
- * Measured on sixteen real series as they are, and nine of them made ten times as long.  Deflate wants more rows a page, but a leaf holds 2^18 cells at most, and packed
- * so small it reaches that bound before 64 KiB are full: 9 to 11 columns took 3.1 MB in pages of 32 KiB, 4.3 MB in 64.  Up to 8 columns the usual sizes are within 5 % of the
- * best over all.
+ * Measured on sixteen real series as they are, and seven of them made ten times as long.  Up to 8 columns the usual sizes came out smallest over all.  With more columns a leaf,
+ * which holds 2^18 cells at most, is so small deflated that it leaves room in 64 KiB: 10 and 11 columns took 4.3 MB there, 3.1 MB in pages of 32 KiB.  16 KiB gave 2.8 MB, but
+ * an inner page of that size has 8 to 16 children only.
  */
 uint32_t
 otr_deflate_page_bytes(uint32_t columns)
