@@ -529,6 +529,24 @@ otr__builder_append(struct otr__builder *b, const struct otr__rows *rows, size_t
 }
 
 enum otr_status
+otr__builder_append_leaf(struct otr__builder *b, const struct otr__entry *entry, const struct otr__stats *stats, struct otr_error *err)
+{
+	while (b->from < b->rows.n) {
+		enum otr_status status = emit_leaf(b, err);
+
+		if (status != OTR_OK)
+			return status;
+	}
+	b->from = b->rows.n = 0;
+	memset(b->rows.has_null, 0, sizeof b->rows.has_null);
+	if (!list_add(&b->level[1], b->m.schema->columns, entry, stats))
+		return no_memory(err);
+	if (b->top < 1)
+		b->top = 1;
+	return overflow(b, 1, err);
+}
+
+enum otr_status
 otr__builder_finish(struct otr__builder *b, struct otr__root *root, struct otr_error *err)
 {
 	struct otr__entry e;

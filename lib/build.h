@@ -33,6 +33,12 @@ OTR_MUST_CHECK enum otr_status otr__builder_create_after(struct otr__space *spac
 /* Appends rows [from, to), whose times do not decrease and are not before the last. */
 OTR_MUST_CHECK enum otr_status otr__builder_append(struct otr__builder *builder, const struct otr__rows *rows, size_t from, size_t to,
     struct otr_error *err);
+/*
+ * Appends a leaf that is there already, as it is: entry and stats [columns] as the tree has them that it is taken from, which keeps it too.
+ * Rows appended before it become leaves first.
+ */
+OTR_MUST_CHECK enum otr_status otr__builder_append_leaf(struct otr__builder *builder, const struct otr__entry *entry, const struct otr__stats *stats,
+    struct otr_error *err);
 /* Writes what is left and gives the new root. */
 OTR_MUST_CHECK enum otr_status otr__builder_finish(struct otr__builder *builder, struct otr__root *root, struct otr_error *err);
 void otr__builder_free(struct otr__builder *builder);

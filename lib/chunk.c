@@ -420,12 +420,12 @@ otr__chunk_decode(const uint8_t *bytes, size_t len, int content, uint32_t rows, 
 /* ---- encoding ------------------------------------------------------------------------------------------------------------- */
 
 static void
-put_header(struct otr__put *w, const struct otr__choice *c, size_t n, bool has_presence, size_t size)
+put_header(struct otr__put *w, const struct otr__choice *c, size_t n, uint8_t flags, size_t size)
 {
 	otr__add8(w, c->transform);
 	otr__add8(w, c->stream.packing);
 	otr__add8(w, (uint8_t)c->parameter);
-	otr__add8(w, has_presence ? FLAG_PRESENCE : 0);
+	otr__add8(w, flags);
 	otr__add32(w, (uint32_t)size);
 	otr__add32(w, (uint32_t)n);
 	otr__add16(w, (uint16_t)c->exceptions);
@@ -467,9 +467,9 @@ put_stream(struct otr__put *w, const struct otr__stream *s, struct otr__scratch 
 		otr__pack_encode(s->x + at, s->n - at < s->block ? s->n - at : s->block, &s->pack[i], scratch->residual, w);
 }
 
-/* All that follows the presence bits, for n > 0 values. */
+/* All that follows the presence bits, for n > 0 values.  planes: the body in one block of byte planes, whatever packing was chosen. */
 static void
-put_choice(struct otr__put *w, const struct otr__choice *c, const uint64_t *value, size_t n, int content, struct otr__scratch *scratch)
+put_choice(struct otr__put *w, const struct otr__choice *c, const uint64_t *value, size_t n, int content, bool planes, struct otr__scratch *scratch)
 {
 	size_t i;
 
@@ -479,13 +479,95 @@ put_choice(struct otr__put *w, const struct otr__choice *c, const uint64_t *valu
 	for (i = 0; i < c->exceptions; i++)
 		otr__add64(w, value[c->exception[i]]);
 	if (c->transform == OTR__DICT) {
-		put_header(w, c->dictionary, c->entries, false, HEADER_SIZE + c->dictionary->size);
+		put_header(w, c->dictionary, c->entries, 0, HEADER_SIZE + c->dictionary->size);
 		put_stream(w, &c->dictionary->stream, scratch);
 	}
 	if (c->transform == OTR__RAW)
 		put_raw(w, value, n, content);
+	else if (planes)
+		otr__pack_encode_planes(c->stream.x, n, scratch->residual, w);
 	else
 		put_stream(w, &c->stream, scratch);
+}
+
+static void
+put_presence(struct otr__put *w, const uint8_t *present, uint32_t rows)
+{
+	size_t size = (rows + 7u) / 8;
+	uint8_t *bits = otr__put_room(w, padded(size));
+
+	if (bits == NULL)
+		return;
+	memcpy(bits, present, size);
+	memset(bits + size, 0, padded(size) - size);
+	if (rows % 8 != 0)
+		bits[size - 1] &= (uint8_t)((1u << rows % 8) - 1);
+}
+
+/* What a chunk is made of, for the deflated way. */
+struct parts {
+	const struct otr__choice *c;
+	const uint64_t *value;
+	const uint8_t *present;        /* NULL: no nulls */
+	uint32_t rows;
+	size_t n;
+	int content;
+};
+
+/* What would follow the header, into bytes[0, most); 0 if it does not fit. */
+static size_t
+put_inside(const struct parts *p, bool planes, uint8_t *bytes, size_t most, struct otr__scratch *scratch)
+{
+	struct otr__put w = otr__put_into(bytes, most);
+
+	if (p->present != NULL)
+		put_presence(&w, p->present, p->rows);
+	put_choice(&w, p->c, p->value, p->n, p->content, planes, scratch);
+	return w.failed ? 0 : most - w.left;
+}
+
+/*
+ * The chunk deflated (SPEC 7.7), as it was chosen or in byte planes, if that makes it smaller than `plain` bytes and it fits into cap.  Which of the two is better
+ * shows only afterwards.  Returns its size, or 0.
+ */
+static size_t
+put_deflated(const struct parts *p, size_t plain, uint8_t *out, size_t cap, struct otr__scratch *scratch)
+{
+	size_t most = 64 + 20 * (size_t)p->rows, limit = (cap < plain ? cap : plain - 8), raw, planes = 0, size, other = 0;
+	struct otr__choice as = *p->c;
+	struct otr__put w = otr__put_into(out, cap);
+	uint8_t flags = FLAG_DEFLATED | (p->present != NULL ? FLAG_PRESENCE : 0), *stream;
+
+	if (most > OTR__RAW_SIZE_MAX)
+		most = OTR__RAW_SIZE_MAX;
+	if (limit <= HEADER_SIZE + 8)
+		return 0;
+	limit -= HEADER_SIZE + 8;
+	if (limit > sizeof scratch->deflated)
+		limit = sizeof scratch->deflated;
+	raw = put_inside(p, false, scratch->raw, most, scratch);
+	size = raw == 0 ? 0 : otr__deflate(scratch->raw, raw, scratch->deflated, limit, scratch->deflate_memory);
+	if (p->c->transform != OTR__RAW)
+		planes = put_inside(p, true, scratch->planes, most, scratch);
+	if (planes > 0)
+		other = otr__deflate(scratch->planes, planes, scratch->raw, size > 0 ? size - 1 : limit, scratch->deflate_memory);
+	if (other > 0) {
+		as.stream.packing = OTR__PACK;
+		as.stream.block = (uint16_t)p->n;
+		raw = planes;
+		size = other;
+	}
+	if (size == 0)
+		return 0;
+	put_header(&w, &as, p->n, flags, HEADER_SIZE + 8 + padded(size));
+	otr__add32(&w, (uint32_t)raw);
+	otr__add32(&w, (uint32_t)size);
+	stream = otr__put_room(&w, padded(size));
+	if (stream == NULL)
+		return 0;
+	memcpy(stream, other > 0 ? scratch->raw : scratch->deflated, size);
+	memset(stream + size, 0, padded(size) - size);
+	return HEADER_SIZE + 8 + padded(size);
 }
 
 /* The values that are not null, to the front of out[].  Returns their number. */
@@ -506,34 +588,36 @@ otr__chunk_encode(const uint64_t *value, const uint8_t *present, uint32_t rows, 
     size_t cap, struct otr__scratch *scratch)
 {
 	struct otr__put w = otr__put_into(out, cap);
-	size_t n = rows, size = HEADER_SIZE, bits_size = (rows + 7u) / 8;
+	size_t n = rows, size = HEADER_SIZE;
 	const struct otr__choice *c = NULL;
-	uint8_t *bits;
 
 	if (present != NULL) {
 		n = gather(value, present, rows, scratch->value);
 		if (n < rows)
-			size += padded(bits_size);
+			size += padded((rows + 7u) / 8);
 		value = scratch->value;
 	}
 	if (n > 0) {
 		c = otr__choose(value, n, content, hint, scratch);
 		size += c->size;
 	}
+	if (c != NULL && scratch->deflate) {
+		struct parts p = { .c = c, .value = value, .present = n < rows ? present : NULL, .rows = rows, .n = n, .content = content };
+		size_t deflated = put_deflated(&p, size, out, cap, scratch);
+
+		if (deflated > 0)
+			return deflated;
+	}
 	if (size > cap)
 		return 0;
 	if (c == NULL) {
 		scratch->dictionary = (struct otr__choice){ .transform = OTR__RAW };
-		put_header(&w, &scratch->dictionary, 0, n < rows, size);
+		put_header(&w, &scratch->dictionary, 0, n < rows ? FLAG_PRESENCE : 0, size);
 	} else
-		put_header(&w, c, n, n < rows, size);
-	if (n < rows && (bits = otr__put_room(&w, padded(bits_size))) != NULL) {
-		memcpy(bits, present, bits_size);
-		memset(bits + bits_size, 0, padded(bits_size) - bits_size);
-		if (rows % 8 != 0)
-			bits[bits_size - 1] &= (uint8_t)((1u << rows % 8) - 1);
-	}
+		put_header(&w, c, n, n < rows ? FLAG_PRESENCE : 0, size);
+	if (n < rows)
+		put_presence(&w, present, rows);
 	if (c != NULL)
-		put_choice(&w, c, value, n, content, scratch);
+		put_choice(&w, c, value, n, content, false, scratch);
 	return w.failed ? 0 : size;
 }

@@ -69,7 +69,7 @@ struct otr__hint {
 
 /*
  * Encodes value[0..rows) (present NULL: none null) into out[0..cap): the smallest of the encodings that SPEC 7 allows for the content, with
- * layout 0 (packed bits), not deflated.  *hint (never NULL) is used and updated: the encoder
+ * layout 0 (packed bits), not deflated unless scratch->deflate says so.  *hint (never NULL) is used and updated: the encoder
  * may keep a transform that still fits while the size per value does not grow (its free choice).  Deterministic: same input and hint, same bytes.
  * Returns the size (a multiple of 8), or 0 if it does not fit into cap.
  */

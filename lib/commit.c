@@ -136,6 +136,7 @@ reopen(struct otr__target *t, struct otr_error *err)
 		otr__target_close(&fresh);
 		return otr__fail(err, OTR_E_ARG, "", "the file was replaced by one with other columns");
 	}
+	fresh.reopened = t->reopened + 1;
 	otr__target_close(t);
 	*t = fresh;
 	t->store.io = &t->io;
@@ -561,34 +562,6 @@ add_group(struct otr__commit *k, struct otr__log_page *log, struct otr_error *er
 	return status;
 }
 
-/* Links of the page after the newest one, SPEC 4.5-3. */
-static enum otr_status
-links_after(struct otr__commit *k, const struct otr__ref *newest, const struct otr__log_links *p, struct otr__log_links *links, struct otr_error *err)
-{
-	struct otr__log_links q;
-	const uint8_t *page;
-	enum otr_status status;
-
-	*links = (struct otr__log_links){ .index = p->index + 1, .prev = *newest, .prev_rewrite = p->rewrite, .skip = *newest,
-		.skip_version = p->last_version, .skip_rewrite = p->rewrite, .skip_index = p->index, .skip_least_ns = INT64_MAX };
-	/* a page that only pruned versions need may be gone */
-	if (p->index == 0 || p->skip_index == 0 || p->skip_version < k->target->state.slot.oldest_version)
-		return OTR_OK;
-	status = otr__store_read(&k->target->store, &p->skip, OTR__LOG, 0, &page, NULL, err);
-	if (status == OTR_OK)
-		status = otr__log_links_decode(page, k->target->header.schema.page_bytes, &k->target->header.schema, &q, err);
-	if (status != OTR_OK)
-		return status;
-	if (p->index - q.index == q.index - q.skip_index) {
-		links->skip = q.skip;
-		links->skip_version = q.skip_version;
-		links->skip_rewrite = q.skip_rewrite;
-		links->skip_index = q.skip_index;
-		links->skip_least_ns = p->skip_least_ns < q.skip_least_ns ? p->skip_least_ns : q.skip_least_ns;
-	}
-	return OTR_OK;
-}
-
 static enum otr_status
 write_log(struct otr__commit *k, struct otr_error *err)
 {
@@ -621,7 +594,7 @@ write_log(struct otr__commit *k, struct otr_error *err)
 		otr__log_page_init(&log);
 		log.links = (struct otr__log_links){ .skip_least_ns = INT64_MAX };
 		if (newest.page != 0)
-			status = links_after(k, &newest, &before, &log.links, err);
+			status = otr__log_links_after(&t->store, schema, t->state.slot.oldest_version, &newest, &before, &log.links, err);
 		if (status == OTR_OK)
 			status = add_group(k, &log, err);
 		if (status == OTR_OK)

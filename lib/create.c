@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commit.h"
+#include "create.h"
 #include "metadata.h"
+#include "start.h"
 
 uint32_t
 otr_default_page_bytes(uint32_t columns)
@@ -30,14 +31,6 @@ check_options(const struct otr_schema *schema, const struct otr_create_options *
 	return otr__who_check(&(struct otr__who){ .author = o->author, .message = o->message }, err);
 }
 
-static enum otr_status
-write_bytes(struct otr_io *io, uint64_t offset, const uint8_t *bytes, size_t len, struct otr_error *err)
-{
-	int failure = io->write(io->self, offset, bytes, len);
-
-	return failure == 0 ? OTR_OK : otr__fail_sys(err, failure, "cannot write");
-}
-
 /* Everything that an empty file holds, into io. */
 static enum otr_status
 write_file(struct otr_io *io, const struct otr_schema *schema, const struct otr_create_options *o, const uint8_t *meta, size_t meta_len,
@@ -48,7 +41,6 @@ write_file(struct otr_io *io, const struct otr_schema *schema, const struct otr_
 	struct otr__slot *slot = calloc(1, sizeof *slot);
 	struct otr__space space = { .version = 0 };
 	struct otr__store store = { .io = NULL };
-	uint8_t bytes[OTR__SLOT_BYTES];
 	struct otr__put w;
 	uint64_t fixed = OTR__START_BYTES / schema->page_bytes;
 	enum otr_status status = OTR_OK;
@@ -72,12 +64,7 @@ write_file(struct otr_io *io, const struct otr_schema *schema, const struct otr_
 		status = otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 		goto out;
 	}
-	/* 32 and 64 KiB pages: the bytes up to page 1 are zero, and there */
-	if (schema->page_bytes > OTR__START_BYTES) {
-		memset(bytes, 0, sizeof bytes);
-		status = write_bytes(io, schema->page_bytes - sizeof bytes, bytes, sizeof bytes, err);
-	}
-	if (status == OTR_OK && meta_len > 0)
+	if (meta_len > 0)
 		status = otr__metadata_write(&space, meta, meta_len, &slot->metadata, err);
 	if (status == OTR_OK)
 		status = otr__space_finish(&space, false, 0, slot, err);
@@ -87,19 +74,7 @@ write_file(struct otr_io *io, const struct otr_schema *schema, const struct otr_
 	w = otr__put_into(slot->area, otr__slot_room(0));
 	otr__record_put(&w, &record);
 	slot->area_bytes = (uint16_t)otr__record_size(&record);
-	slot->self_synced = true;            /* the whole file is synced before it gets its name */
-	otr__header_encode(bytes, &header);
-	status = write_bytes(io, 0, bytes, sizeof bytes, err);
-	if (status == OTR_OK)
-		status = write_bytes(io, OTR__HEADER_COPY, bytes, sizeof bytes, err);
-	if (status == OTR_OK) {
-		otr__slot_encode(bytes, slot, header.file_id);
-		status = write_bytes(io, OTR__SLOT_OFFSET(0), bytes, sizeof bytes, err);
-	}
-	if (status == OTR_OK) {
-		otr__slot_encode_unwritten(bytes, header.file_id);
-		status = write_bytes(io, OTR__SLOT_OFFSET(1), bytes, sizeof bytes, err);
-	}
+	status = otr__start_write(io, &header, slot, err);
 out:
 	otr__space_release(&space);
 	otr__store_release(&store);
@@ -107,9 +82,8 @@ out:
 	return status;
 }
 
-/* Has the lock of the file that is to be replaced; io->self is NULL if there is none. */
-static enum otr_status
-lock_old(const char *path, int64_t wait_ns, struct otr_io *io, struct otr_error *err)
+enum otr_status
+otr__lock_replaced(const char *path, int64_t wait_ns, struct otr_io *io, struct otr_error *err)
 {
 	struct otr__patience patience = { .wait_ns = wait_ns };
 	struct otr_error second;
@@ -153,7 +127,7 @@ otr_create(const char *path, const struct otr_schema *wanted, const struct otr_c
 	if (status == OTR_OK && o->meta_count > 0)
 		status = otr__metadata_stream(o->meta, o->meta_count, &meta, &meta_len, err);
 	if (status == OTR_OK && o->replace)
-		status = lock_old(path, o->wait_ns, &old, err);
+		status = otr__lock_replaced(path, o->wait_ns, &old, err);
 	if (status == OTR_OK)
 		status = otr__io_create(path, &io, err);
 	if (status == OTR_OK)

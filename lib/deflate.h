@@ -20,4 +20,11 @@
  */
 bool otr__inflate(const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size, void *memory);
 
+/*
+ * Deflates in[0, in_size) into at most out_size bytes.  memory: OTR__DEFLATE_MEMORY bytes, aligned as for any type.  Returns the size, 0 if there is no room.
+ * The bytes depend on the zlib that is linked.
+ */
+#define OTR__DEFLATE_MEMORY 475136u     /* zlib asks for 64 KiB each of window and chains, 128 of hash table, 128 of output, and its state */
+size_t otr__deflate(const uint8_t *in, size_t in_size, uint8_t *out, size_t out_size, void *memory);
+
 #endif

@@ -465,6 +465,30 @@ otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err)
 }
 
 enum otr_status
+otr__io_real_path(const char *path, char **real, struct otr_error *err)
+{
+	*real = realpath(path, NULL);
+	return *real != NULL ? OTR_OK : otr__fail_sys(err, errno, "cannot look up its name");
+}
+
+bool
+otr__io_is_at(const struct otr_io *io, const char *path)
+{
+	const struct file *f = io->self;
+	struct stat mine, named;
+
+	return fstat(f->fd, &mine) == 0 && stat(path, &named) == 0 && mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
+}
+
+bool
+otr__io_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+enum otr_status
 otr__io_read(struct otr_io *io, uint64_t offset, void *bytes, size_t len, struct otr_error *err)
 {
 	size_t got = 0;

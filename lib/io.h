@@ -43,6 +43,13 @@ OTR_MUST_CHECK enum otr_status otr__io_create(const char *path, struct otr_io *i
 /* Syncs a file made by otr__io_create, locks it, links it to path (replace: renames it over path, keeping mode and owner), syncs the directory, unlocks. */
 OTR_MUST_CHECK enum otr_status otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err);
 
+/* Where a path leads through symbolic links, so that a rename puts a file there, not in place of a link.  *real is the caller's, freed with free. */
+OTR_MUST_CHECK enum otr_status otr__io_real_path(const char *path, char **real, struct otr_error *err);
+/* Whether a path leads to the file that io has open; false too where it leads nowhere. */
+bool otr__io_is_at(const struct otr_io *io, const char *path);
+/* Whether something has this name. */
+bool otr__io_exists(const char *path);
+
 /* Reads exactly len bytes: OTR_E_TRUNCATED at the file's end. */
 OTR_MUST_CHECK enum otr_status otr__io_read(struct otr_io *io, uint64_t offset, void *bytes, size_t len, struct otr_error *err);
 

@@ -464,3 +464,31 @@ otr__log_first_of_last(struct otr__log *log, uint64_t pages, uint64_t *first, st
 		}
 	}
 }
+
+enum otr_status
+otr__log_links_after(struct otr__store *store, const struct otr_schema *schema, uint64_t oldest, const struct otr__ref *newest,
+    const struct otr__log_links *p, struct otr__log_links *links, struct otr_error *err)
+{
+	struct otr__log_links q;
+	const uint8_t *page;
+	enum otr_status status;
+
+	*links = (struct otr__log_links){ .index = p->index + 1, .prev = *newest, .prev_rewrite = p->rewrite, .skip = *newest,
+		.skip_version = p->last_version, .skip_rewrite = p->rewrite, .skip_index = p->index, .skip_least_ns = INT64_MAX };
+	/* a page that only pruned versions need may be gone */
+	if (p->index == 0 || p->skip_index == 0 || p->skip_version < oldest)
+		return OTR_OK;
+	status = otr__store_read(store, &p->skip, OTR__LOG, 0, &page, NULL, err);
+	if (status == OTR_OK)
+		status = otr__log_links_decode(page, store->page_bytes, schema, &q, err);
+	if (status != OTR_OK)
+		return status;
+	if (p->index - q.index == q.index - q.skip_index) {
+		links->skip = q.skip;
+		links->skip_version = q.skip_version;
+		links->skip_rewrite = q.skip_rewrite;
+		links->skip_index = q.skip_index;
+		links->skip_least_ns = p->skip_least_ns < q.skip_least_ns ? p->skip_least_ns : q.skip_least_ns;
+	}
+	return OTR_OK;
+}

@@ -50,6 +50,10 @@ OTR_MUST_CHECK enum otr_status otr__log_first_of_last(struct otr__log *log, uint
 OTR_MUST_CHECK enum otr_status otr__log_read(struct otr__log *log, const struct otr__ref *ref, uint64_t index, bool index_known, const uint8_t **page,
     struct otr__log_links *links, struct otr_error *err);
 
+/* The links of the page that comes after page `newest` with links *p (SPEC 4.5-3), where `oldest` is the oldest version kept; what depends on its records is left to otr__log_page_encode. */
+OTR_MUST_CHECK enum otr_status otr__log_links_after(struct otr__store *store, const struct otr_schema *schema, uint64_t oldest,
+    const struct otr__ref *newest, const struct otr__log_links *p, struct otr__log_links *links, struct otr_error *err);
+
 /* Rows of the slot that ride: carried rows and those of all records up to index last (inclusive), joined.  rows: initialised here, the caller's. */
 OTR_MUST_CHECK enum otr_status otr__log_riding(const struct otr__slot *slot, const struct otr_schema *schema, const struct otr__rows *carried,
     const struct otr__record *record, uint32_t records, struct otr__rows *rows, struct otr_error *err);

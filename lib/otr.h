@@ -492,6 +492,55 @@ struct otr_meta_change {
 OTR_MUST_CHECK enum otr_status otr_writer_set_meta(struct otr_writer *writer, const struct otr_meta_change *change, size_t count,
     const struct otr_policies *policies, struct otr_change_result *result, struct otr_error *err);
 
+/* ---- compacting -------------------------------------------------------------------------------------------------------- */
+
+/* What stands for the values of a column over a window (nulls and NaNs aside; a window without a counted value: null). */
+enum otr_fold {
+	OTR_FOLD_DEFAULT,              /* mean of linear columns, last of step ones */
+	OTR_FOLD_MEAN,                 /* of an integer or bool column: rounded, half to even */
+	OTR_FOLD_MIN, OTR_FOLD_MAX, OTR_FOLD_FIRST, OTR_FOLD_LAST
+};
+
+struct otr_compact_options {
+	const char *author, *message;  /* borrowed; NULL: "" */
+	int64_t wait_ns;               /* how long to wait for the writer lock of the file that is replaced */
+	bool replace;                  /* `out`, if it exists, is replaced in one rename, after its writer's lock was had */
+	bool drop_history;             /* only the present rows, packed densely, with one record */
+	bool deflate;                  /* with drop_history alone: chunks deflated (SPEC 7.7), where that is smaller */
+	uint32_t page_bytes;           /* with drop_history alone: another page size; 0: as it is, or with deflate what otr_deflate_page_bytes says */
+	/* Rows before older_than_ns, rounded down to the start of a window [k window_ns, (k + 1) window_ns), become one a window, at its start. */
+	uint64_t window_ns;            /* 1..INT64_MAX; 0: no */
+	int64_t older_than_ns;
+	enum otr_fold fold;
+	/* Asked after each page, with the pages done and about how many there are; false: give up.  May be NULL. */
+	bool (*go_on)(void *arg, uint64_t done, uint64_t total);
+	/* Called when the lock is waited for longer than a second.  May be NULL. */
+	void (*waiting)(void *arg);
+	void *arg;
+};
+
+struct otr_compact_result {
+	uint64_t version;              /* of the new file */
+	uint64_t bytes_before, bytes_after;
+	uint64_t rows;                 /* in it */
+	uint64_t folded, made;         /* rows that windows took the place of; rows of windows */
+};
+
+/*
+ * Copies the series `in` to `out`, or replaces it in one rename (out NULL): history, version numbers and pages as they are, in an order that needs few reads (SPEC
+ * 11.3), with one more record of kind OTR_KIND_COMPACT.  A snapshot is copied without the writer lock of `in`; to replace it the lock is taken for the rest: what
+ * came since, the rename.  With `out` that lock is not needed, and `in` is only read.  Memory: 50 bytes a page of `in`, and what a writer needs.
+ * Returns OTR_OK; OTR_END (go_on said no); OTR_E_ARG (options that do not go together, or are out of their limits; out is in); OTR_E_EXISTS (out, without replace; or no
+ * regular file); OTR_E_BUSY; OTR_E_EXPIRED (with out: a writer was too fast for a copy without the lock); _CORRUPT, _TRUNCATED, _UNSUPPORTED, _FORMAT of in; _IO;
+ * _NOMEM.  After anything but OTR_OK `in` and `out` are as they were, and no other file is left; but for an OTR_E_IO whose text says that the directory cannot
+ * be synced, when the new file is in place, maybe not durably.
+ */
+OTR_MUST_CHECK enum otr_status otr_compact(const char *in, const char *out, const struct otr_compact_options *options, struct otr_compact_result *result,
+    struct otr_error *err);
+
+/* Page size that otr_compact chooses for deflated chunks of so many columns, in bytes. */
+uint32_t otr_deflate_page_bytes(uint32_t columns);
+
 /* ---- checking --------------------------------------------------------------------------------------------------------- */
 
 /* Where a finding is. */

@@ -468,3 +468,120 @@ otr__pack_encode(const uint64_t *x, size_t n, const struct otr__pack_plan *plan,
 	}
 	otr__bits_put(stream, residual, residuals, plan->width);
 }
+
+/* ---- byte planes: for deflate, whose codes cannot use packed bits (SPEC 7.7) ------------------------------------------------- */
+
+/* One value in so many may be an outlier, which takes 10 bytes, before the planes get wider. */
+#define PLANE_OUTLIERS 64
+
+static inline uint64_t
+zigzag(uint64_t d)
+{
+	return d << 1 ^ (0 - (d >> 63));
+}
+
+static unsigned
+plane_bytes(uint64_t v)
+{
+	return (otr__bit_length(v) + 7) / 8;
+}
+
+/* log2(v) in 256ths, v > 0, straight between powers of two: enough to compare with. */
+static uint64_t
+log2_256(uint64_t v)
+{
+	unsigned b = otr__bit_length(v) - 1;
+
+	return 256 * (uint64_t)b + (b >= 8 ? v >> (b - 8) : v << (8 - b)) - 256;
+}
+
+/* The residuals of an order, and in how many bytes most of them fit; *outliers: how many do not. */
+static unsigned
+plane_residuals(const uint64_t *x, size_t n, unsigned order, uint64_t base, uint64_t *residual, size_t *outliers)
+{
+	size_t residuals = n - order, count[9] = { 0 }, i, left = residuals;
+	unsigned bytes;
+
+	for (i = 0; i < residuals; i++) {
+		residual[i] = zigzag(difference(x, i + order, order) - base);
+		count[plane_bytes(residual[i])]++;
+	}
+	for (bytes = 0; bytes < 8; bytes++) {
+		left -= count[bytes];
+		if (left <= residuals / PLANE_OUTLIERS)
+			break;
+	}
+	*outliers = bytes < 8 ? left : 0;
+	return bytes;
+}
+
+/* What the planes cost if each byte took what its number among the plane's bytes says; in 256ths of a bit. */
+static uint64_t
+plane_cost(const uint64_t *residual, size_t residuals, unsigned bytes, size_t outliers)
+{
+	uint64_t cost = (uint64_t)outliers * 256 * OUTLIER_BITS;
+	unsigned plane, b;
+
+	for (plane = 0; plane < bytes; plane++) {
+		uint32_t count[256] = { 0 };
+		size_t i;
+
+		for (i = 0; i < residuals; i++)
+			count[residual[i] >> 8 * plane & 255]++;
+		for (b = 0; b < 256; b++)
+			if (count[b] > 0)
+				cost += count[b] * (log2_256(residuals) - log2_256(count[b]));
+	}
+	return cost;
+}
+
+void
+otr__pack_encode_planes(const uint64_t *x, size_t n, uint64_t *residual, struct otr__put *w)
+{
+	uint64_t base, least = UINT64_MAX;
+	unsigned order, best = 0, bytes, plane;
+	size_t residuals, outliers, i, y = 0;
+	uint8_t *at, *outlier, *planes;
+
+	for (order = 0; order <= 2 && order < n; order++) {
+		uint64_t cost;
+
+		bytes = plane_residuals(x, n, order, typical(x, n, order), residual, &outliers);
+		cost = plane_cost(residual, n - order, bytes, outliers);
+		if (cost < least) {
+			least = cost;
+			best = order;
+		}
+	}
+	base = typical(x, n, best);
+	bytes = plane_residuals(x, n, best, base, residual, &outliers);
+	residuals = n - best;
+	otr__add8(w, (uint8_t)best);
+	otr__add8(w, (uint8_t)(8 * bytes));
+	otr__add16(w, (uint16_t)outliers);
+	otr__add8(w, 1);
+	otr__add_zero(w, 3);
+	if (best >= 1)
+		otr__add64(w, x[0]);
+	if (best == 2)
+		otr__add64(w, x[1] - x[0]);
+	otr__add64(w, base);
+	at = otr__put_room(w, POSITIONS_SIZE(outliers));
+	outlier = otr__put_room(w, 8 * outliers);
+	planes = otr__put_room(w, (residuals * bytes + 7) & ~(size_t)7);
+	if (planes == NULL)
+		return;
+	memset(at, 0, POSITIONS_SIZE(outliers));
+	memset(planes, 0, (residuals * bytes + 7) & ~(size_t)7);
+	for (i = 0; i < residuals; i++) {
+		uint64_t v = residual[i];
+
+		if (plane_bytes(v) > bytes) {
+			otr__put16(at + 2 * y, (uint16_t)i);
+			otr__put64(outlier + 8 * y++, v);
+			continue;
+		}
+		for (plane = 0; plane < bytes; plane++)
+			planes[plane * residuals + i] = (uint8_t)(v >> 8 * plane);
+	}
+}

@@ -28,4 +28,10 @@ void otr__pack_choose(const uint64_t *x, size_t n, struct otr__pack_plan *plan);
 /* Writes the body; residual[0, n) is work space.  Where there is no room w says so. */
 void otr__pack_encode(const uint64_t *x, size_t n, const struct otr__pack_plan *plan, uint64_t *residual, struct otr__put *w);
 
+/*
+ * Writes a body of x[0, n), n = 1..65,535, in byte planes (layout 1), for deflate: order, base and width are chosen so that the bytes of each plane look
+ * alike.  residual[0, n) is work space.  Where there is no room w says so.
+ */
+void otr__pack_encode_planes(const uint64_t *x, size_t n, uint64_t *residual, struct otr__put *w);
+
 #endif

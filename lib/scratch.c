@@ -11,8 +11,10 @@ otr__scratch_create(void)
 {
 	struct otr__scratch *scratch = malloc(sizeof *scratch);
 
-	if (scratch != NULL)
+	if (scratch != NULL) {
 		scratch->block = 0;
+		scratch->deflate = false;
+	}
 	return scratch;
 }
 

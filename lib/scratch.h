@@ -35,6 +35,10 @@ struct otr__scratch {
 	uint64_t entry_integer[OTR__DICT_MAX];
 	struct otr__dict_table table;
 	uint32_t block;                                 /* values per PACK block; 0: as choose.c decides.  Only bench/blocks.c sets it */
+	bool deflate;                                   /* chunks are deflated where that is smaller (repack) */
+	alignas(max_align_t) uint8_t deflate_memory[OTR__DEFLATE_MEMORY];
+	uint8_t deflated[OTR__RAW_SIZE_MAX];            /* the best stream so far */
+	uint8_t planes[OTR__RAW_SIZE_MAX];              /* what a chunk holds in byte planes */
 };
 
 #endif

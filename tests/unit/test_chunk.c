@@ -465,6 +465,29 @@ refusals(void)
 	}
 }
 
+/* Values that bytes describe better than bits: with one fifth far away, and often again. */
+static void
+deflating(void)
+{
+	struct otr__hint hint = { .valid = false };
+	struct otr__chunk_header header;
+	struct otr_error err;
+	size_t plain, size;
+	uint32_t i;
+
+	for (i = 0; i < 8000; i++)
+		value[i] = i == 0 ? 0 : value[i - 1] + (tap_random(&seed) % 5 == 0 ? 200 : tap_random(&seed) % 4);
+	size = round_trip(OTR_I64, 8000, false, &hint);
+	CHECK(size > 0 && otr__chunk_peek(bytes, 16, 8000, &header, &err) != OTR_E_UNSUPPORTED && (bytes[3] & 2) != 0, "what deflate makes smaller is deflated");
+	scratch->deflate = false;
+	plain = round_trip(OTR_I64, 8000, false, &(struct otr__hint){ .valid = false });
+	scratch->deflate = true;
+	CHECK(size < plain - plain / 8, "byte planes deflated take less than packed bits");
+	for (i = 0; i < 8000; i++)
+		value[i] = tap_random(&seed);
+	CHECK(round_trip(OTR_I64, 8000, false, &(struct otr__hint){ .valid = false }) > 0 && (bytes[3] & 2) == 0, "noise is not deflated");
+}
+
 int
 main(void)
 {
@@ -474,6 +497,10 @@ main(void)
 	examples();
 	refusals();
 	round_trips();
+	scratch->deflate = true;
+	round_trips();
+	deflating();
+	scratch->deflate = false;
 	mutations();
 	deflated();
 	otr__scratch_free(scratch);
