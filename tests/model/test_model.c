@@ -68,6 +68,7 @@ struct session {
 };
 
 static struct progress *progress;
+static bool verify_always;       /* after each operation that may write: VERIFY=1 */
 static char directory[512];
 
 static void
@@ -1679,7 +1680,7 @@ operate(struct session *x, unsigned i)
 		k++;
 	progress->operations++;
 	progress->kinds[k]++;
-	return table[k].run(x, &r);
+	return table[k].run(x, &r) && (!verify_always || k > 5 || op_verify(x, &r));
 }
 
 static unsigned
@@ -1881,6 +1882,7 @@ main(int argc, char **argv)
 	progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (progress == MAP_FAILED)
 		return 2;
+	verify_always = setting("VERIFY", 0) != 0;
 	printf("# SEED=%llu OPS=%llu\n", (unsigned long long)seed, (unsigned long long)ops);
 	fflush(stdout);
 	if (session != 0) {
