@@ -571,7 +571,8 @@ links_after(struct otr__commit *k, const struct otr__ref *newest, const struct o
 
 	*links = (struct otr__log_links){ .index = p->index + 1, .prev = *newest, .prev_rewrite = p->rewrite, .skip = *newest,
 		.skip_version = p->last_version, .skip_rewrite = p->rewrite, .skip_index = p->index, .skip_least_ns = INT64_MAX };
-	if (p->index == 0 || p->skip_index == 0)
+	/* a page that only pruned versions need may be gone */
+	if (p->index == 0 || p->skip_index == 0 || p->skip_version < k->target->state.slot.oldest_version)
 		return OTR_OK;
 	status = otr__store_read(&k->target->store, &p->skip, OTR__LOG, 0, &page, NULL, err);
 	if (status == OTR_OK)

@@ -324,8 +324,8 @@ otr__log_version(struct otr__log *log, uint64_t number, struct otr__version *ver
 	otr__rows_release(&carried);
 	if (status != OTR_OK)
 		return status;
-	/* rows that were all dropped with their pages: nothing of the tree is left (8.3-2) */
-	if (version->tree_end < version->from.base_row)
+	/* no rows then (8.3-3), or rows that were all dropped with their pages (8.3-2): nothing of the tree */
+	if (version->record.rows == 0 || version->tree_end < version->from.base_row)
 		version->tree_end = version->from.base_row;
 	if (version->tree_end - version->from.base_row > version->from.tree_rows) {
 		otr__rows_release(&version->ride);

@@ -49,6 +49,7 @@ otr__space_init(struct otr__space *space, struct otr__store *store, const uint8_
 		fixed = 1;
 	*space = (struct otr__space){ .store = store, .file_id = file_id, .version = version, .page_count = slot->page_count, .live = slot->live_pages,
 		.rewrite = slot->newest_rewrite > slot->oldest_version ? slot->newest_rewrite : 0 };
+	space->fixed = fixed;
 	space->walkable = slot->page_count - fixed - slot->live_pages - slot->freed;
 	/* the list's first ones still belong to the other slot; the last of the others are taken first */
 	for (i = slot->freed; i > slot->freed_now; i--)
@@ -90,6 +91,7 @@ walk_pays(const struct otr__space *space)
 static enum otr_status
 look_for_pages(struct otr__space *space, struct otr_error *err)
 {
+	uint64_t reached;
 	enum otr_status status;
 	size_t i, n = 0;
 
@@ -106,6 +108,10 @@ look_for_pages(struct otr__space *space, struct otr_error *err)
 		if (!contains(&space->later, space->usable.page[i]))
 			space->usable.page[n++] = space->usable.page[i];
 	space->usable.n = n;
+	/* what was found may still have counted as live, since it expired or was pruned (SPEC 4.1-2) */
+	reached = space->page_count - space->fixed - n - space->later.n - space->freed.n - space->of_base.n;
+	if (status == OTR_OK && space->live > reached)
+		space->live = reached;
 	return status;
 }
 

@@ -22,6 +22,7 @@ struct otr__space {
 	const uint8_t *file_id;
 	uint64_t version;                /* generation of the pages written */
 	uint64_t page_count;
+	uint64_t fixed;                  /* of them, those that the first 16 KiB take */
 	uint64_t live;                   /* pages that the new state reaches; those may be among them that expired or were pruned since they were counted */
 	uint64_t walkable;               /* free pages that no list names: what a walk would find */
 	uint64_t limit;                  /* page_count must not become greater by this commit; 0: it may */

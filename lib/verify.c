@@ -435,8 +435,8 @@ check_version(struct verifier *v, const struct walk *w, const struct otr__record
 {
 	if (r->version < v->slot->oldest_version)
 		return OTR_OK;
-	/* a version that has expired as a whole ends before the tree's first row: it has no rows */
-	if (tree_end > w->base_row && tree_end - w->base_row > w->tree_rows)
+	/* a version that has expired as a whole ends before the tree's first row; one without rows may come before a tree that is none of its own (8.3-3) */
+	if (r->rows > 0 && tree_end > w->base_row && tree_end - w->base_row > w->tree_rows)
 		return find(v, err, place, number, "8.3", "version %llu ends at row %llu of a tree that ends at row %llu", (unsigned long long)r->version,
 		    (unsigned long long)tree_end, (unsigned long long)(w->base_row + w->tree_rows));
 	if (tree_end + riding != r->rows_ever)

@@ -49,6 +49,7 @@ check() {
 @test "V: a feed replayed" { check v_replay; }
 @test "V: NaN and null in statistics" { check v_nan; }
 @test "V: clocks that are wrong" { check v_clocks; }
+@test "V: round robin: a fixed size, and rows that expire by time" { check v_round_robin; }
 
 @test "each case of cases.py is run here" {
 	for name in $(python3 "$BATS_TEST_DIRNAME/cases/cases.py" --list | cut -f1); do

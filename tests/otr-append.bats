@@ -464,3 +464,39 @@ PY
 	expect 0 prlimit --as=$((64 << 20)) otr-query -w 1h a.otr
 	prlimit --as=$((64 << 20)) otr-dump -N --time-format s a.otr | cmp - <(tail -n +2 in.csv)
 }
+
+@test "a file of fixed size: input beyond its eighth is committed in pieces, each told and each durable; what comes too late is skipped" {
+	otr-create --max-size 1Mi a.otr v:i64
+	python3 -c '
+import random
+r = random.Random(1)
+print("time,v")
+for i in range(200000):
+    print("%d,%d" % (1700000000 + i, r.getrandbits(62)))' >in.csv
+	expect 0 otr-append -v --print-version a.otr in.csv
+	[ "$(wc -l <out)" -gt 5 ]
+	seq "$(wc -l <out)" | diff - out
+	[ "$(sed -n 's/^otr-append: a.otr: version [0-9]*: \([0-9]*\) rows$/\1/p' err | awk '{ n++; sum += $1 } END { print n, sum }')" = "$(wc -l <out) 200000" ]
+	says "200000 rows = 200000 new [+] 0 replaced [+] 0 skipped; version $(wc -l <out)\$"
+	[ "$(stat -c %s a.otr)" -le 1048576 ]
+	sound a.otr
+	tail -n 1 in.csv | diff - <(otr-query --last 1 -N --time-format s a.otr)
+	expect 0 otr-append -v -N a.otr - <<<1700000000,5
+	says '1 rows = 0 new [+] 0 replaced [+] 1 skipped'
+	sound a.otr
+}
+
+@test "a bad row after pieces were committed: 3, its line, and what is committed" {
+	otr-create --max-size 1Mi --duplicates error a.otr v:i64
+	awk 'BEGIN { print "time,v"; for (i = 0; i < 600000; i++) print 1700000000 + i "," i % 7 }' >in.csv
+	echo 1700599990,1 >>in.csv
+	expect 3 otr-append a.otr in.csv
+	says '^otr-append: in.csv:600002: a second row at 2023-11-21T20:53:10Z'
+	says '^otr-append: a.otr: [1-9][0-9]* rows were committed, up to version [1-9][0-9]*$'
+	sound a.otr
+	otr-create -f --max-size 1Mi b.otr v:i64
+	sed '$ s/1$/x/' in.csv >bad.csv
+	expect 3 otr-append b.otr bad.csv
+	says '^otr-append: bad.csv:600002: column "v"'
+	says '[1-9][0-9]* rows were committed, up to version [1-9][0-9]*$'
+}

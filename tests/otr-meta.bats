@@ -150,6 +150,25 @@ PY
 	otr-stat --json a.otr | grep -q '"policy":{"duplicates":"replace","max_size":2097152,"retain":null,"history":"5"}'
 }
 
+@test "history: versions before those that are kept are pruned, at once and at later commits" {
+	otr-create a.otr v
+	local i
+	for i in 1 2 3 4 5 6; do
+		echo "$i,$i" | otr-append -N --any-time a.otr
+	done
+	expect 0 otr-meta a.otr otr.history=3
+	refuse 2 'version 3 is pruned; the oldest kept is 4' otr-dump --at 3 a.otr
+	refuse 2 'the oldest kept is 4' otr-rollback a.otr 3
+	[ "$(rows a.otr)" = 6 ]
+	otr-delete -s @2 -e @4 a.otr
+	refuse 2 'the oldest kept is 5' otr-dump --at 4 a.otr
+	[ "$(otr-dump -N --at 5 a.otr | wc -l)" = 5 ]
+	expect 0 otr-meta a.otr otr.history=0
+	refuse 2 'the oldest kept is 9' otr-dump --at newest-1 a.otr
+	[ "$(rows a.otr)" = 4 ]
+	sound a.otr
+}
+
 @test "more than 1 MiB of metadata is refused, nothing is written" {
 	otr-create a.otr v
 	local i args=()

@@ -163,7 +163,13 @@ PY
 		[ "$got" -ne 4 ] || ! grep -q warning err || break
 	done
 	[ "$got" -eq 4 ]
-	refuse 4 'otr-rollback' otr-delete --all a.otr || refuse 4 '' otr-delete --where 'on = 0' a.otr
+	local change
+	for change in 'otr-delete --all a.otr' "otr-delete -e last a.otr" 'otr-meta a.otr k=v' 'otr-meta a.otr --unset k' 'otr-rollback a.otr newest-1'; do
+		sha256sum a.otr >sum
+		# shellcheck disable=SC2086
+		refuse 4 'nothing was written .otr-rollback a.otr 1 .*otr-verify --salvage' $change
+		sha256sum --quiet -c sum
+	done
 	expect 0 otr-rollback a.otr 1
 	otr-dump a.otr | diff -q before -
 	expect 0 otr-stat a.otr

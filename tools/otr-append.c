@@ -58,7 +58,8 @@ struct run {
 	struct otr_writer *writer;
 	struct out out;
 	bool streaming, mapped;
-	uint64_t pending;                        /* rows of the commit being made */
+	uint64_t pending;                        /* rows of the commit being made, but for pieces of it that are durable */
+	uint64_t given;                          /* all rows of it: by this the library counts them */
 	int64_t deadline;                        /* of it, on the monotonic clock */
 	uint64_t version, commits;
 	uint64_t pieces;                         /* that the commit being made was cut into so far */
@@ -397,7 +398,7 @@ note_places(struct run *r, const char *input, const struct loader_run *runs, siz
 		count = 1;
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct place p = { .row = r->pending + runs[i].row, .line = runs[i].line, .nth = nth, .input = input };
+		struct place p = { .row = r->given + runs[i].row, .line = runs[i].line, .nth = nth, .input = input };
 		const struct place *last = r->places > 0 ? &r->place[r->places - 1] : NULL;
 
 		if (last != NULL && last->input == input && p.line - last->line == (p.line != 0 ? p.row - last->row : 0) &&
@@ -459,6 +460,7 @@ commit(struct run *r)
 		tell_piece(r, result.version, r->pending);           /* the last of them */
 	count_commit(r, &result, r->pending);
 	r->pieces = 0;
+	r->given = 0;
 	r->places = 0;
 	return CLI_OK;
 }
@@ -480,6 +482,7 @@ add(struct run *r, const struct input *in, struct loader *l, const struct otr_ro
 		r->deadline = r->o->commit_ns < (uint64_t)(INT64_MAX - now) ? now + (int64_t)r->o->commit_ns : INT64_MAX;
 	}
 	note_places(r, in->name, runs, run_count, loader_counts(l).rows - rows->n);
+	r->given += rows->n;
 	r->pending += rows->n;                   /* before the call: on_piece takes some of them away */
 	if (otr_writer_add(r->writer, rows, &err) != OTR_OK)
 		return refused(r, &err);

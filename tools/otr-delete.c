@@ -156,7 +156,7 @@ run(const struct opts *o)
 	else
 		result = (struct otr_change_result){ .version = f.info.version, .rows = f.info.rows };
 	if (status != CLI_OK)
-		return status;
+		return o->dry_run ? status : writer_tell_remedy(o->path, status);
 	if (o->dry_run && !o->quiet)
 		cli_note(o->path, "%llu of %llu rows would be deleted", (unsigned long long)f.matches, (unsigned long long)f.info.rows);
 	else if (o->verbose)

@@ -356,7 +356,9 @@ set(const struct opts *o)
 	else if (status == CLI_OK && o->verbose)
 		cli_note(o->path, "%s; version %llu", result.committed ? "changed" : "nothing changed", (unsigned long long)result.version);
 	otr_writer_close(writer);
-	return status == CLI_OK && o->print_version ? writer_print_version(result.version) : status;
+	if (status != CLI_OK)
+		return writer_tell_remedy(o->path, status);
+	return o->print_version ? writer_print_version(result.version) : CLI_OK;
 }
 
 int

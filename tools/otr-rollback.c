@@ -105,7 +105,7 @@ main(int argc, const char **argv)
 	old.version = o.at.version;
 	/* a version that is given by its number need not be looked for: so this also repairs a file whose newest version is damaged */
 	if (status == CLI_OK && (o.dry_run || o.at.kind != READER_VERSION))
-		status = find(&o, &old, &now);
+		status = writer_tell_remedy(o.path, find(&o, &old, &now));
 	if (status == CLI_OK)
 		status = o.dry_run ? dry_run(&o, &old, &now) : roll_back(&o, old.version);
 	reader_clock_free(&o.clock);

@@ -114,6 +114,25 @@ writer_open(const char *path, const struct writer_commit *commit, bool verbose, 
 }
 
 int
+writer_tell_remedy(const char *path, int status)
+{
+	struct otr *file = NULL;
+	struct otr_info info;
+	bool fallback = false;
+
+	if (status != CLI_FILE || otr_open(path, &file, NULL) != OTR_OK)
+		return status;
+	otr_get_info(file, &info);
+	for (size_t i = 0; otr_notice(file, i, &fallback) != NULL && !fallback; i++)
+		;
+	if (fallback)
+		cli_error(path, 0, "nothing was written (otr-rollback %s %llu goes on from the sound version; otr-verify --salvage saves what can be read)", path,
+		    (unsigned long long)info.version);
+	otr_close(file);
+	return status;
+}
+
+int
 writer_print_version(uint64_t version)
 {
 	char text[24];

@@ -372,7 +372,7 @@ def inner_nodes(path):
     o = otr_reader.Otr(path)
     ref, nodes = o.tree_of(o.slot.version)[0], []
     while True:
-        page = o.page(ref, (1, 2), None, None)
+        page = o.page(ref, (1, 2), None, o.slot.version)
         if page[4] == 1:
             break
         entries = o.parse_inner(page, 'page')
@@ -1714,6 +1714,74 @@ def v_clocks():
         g = make([], 'ride', name='b')
         ok('append', g, data='time_%s,v\n%d,1\n' % (unit, 1700000010 * scale))
         same(ok('dump', '-N', g).out, '2023-11-14T22:13:30Z,1\n', 'the unit in the name time_%s' % unit)
+
+
+@case('V: round robin: a file of a fixed size keeps the newest rows; --retain those of a time')
+def v_round_robin():
+    s = 10**9
+    r = random.Random(11)
+    values = [r.getrandbits(62) for _ in range(300000)]
+    f = fresh()
+    refused(2, 'create', '--max-size', '32Ki', f, 'v:i64', says='at least')
+    ok('create', '--max-size', '1Mi', '--page-size', '4Ki', f, 'v:i64')
+    first = -1
+    for k in range(0, len(values), 1000):
+        append(f, [((k + i) * s, values[k + i]) for i in range(1000)])
+        check(os.path.getsize(f) <= 2**20, 'the file is never beyond its size', os.path.getsize(f))
+        if k % 10000 == 9000:
+            sound(f)
+            got = one(f, 'count,sum,tfirst,tlast')
+            n, begin, end = int(got[0]), int(got[2]) // s, int(got[3]) // s
+            check(begin >= first and end == k + 999 and n == end - begin + 1, 'the newest rows without a hole, the first moves forward only', got)
+            same(got[1], str(sum(values[begin:end + 1])), 'the sum of the rows kept')
+            first = begin
+    check(first > 100000, 'rows went', first)
+    info = stat(f)
+    for v in {info['oldest_version'], info['version'] - 5, info['version'] - 1}:
+        same([int(t) // s for t, _ in rows_of(f, '--at', v, '-n', 1)], [first] if v * 1000 > first else [], 'rows gone are gone at version %d' % v)
+    if info['oldest_version'] > 0:
+        refused(2, 'dump', '--at', info['oldest_version'] - 1, f, says='oldest kept is %d' % info['oldest_version'])
+    r1 = append(f, [(5 * s, 1)], '-v')
+    check('0 new + 0 replaced + 1 skipped' in r1.err, 'a late row before the horizon is skipped and counted', r1)
+    g = fresh('b')
+    ok('create', '--max-size', '1Mi', '--page-size', '4Ki', g, 'v:i64')
+    append(g, [(i * s, v) for i, v in enumerate(values)])
+    got = one(g, 'count,sum,tfirst,tlast')
+    n, begin = int(got[0]), int(got[2]) // s
+    same((got[1], int(got[3]) // s, n), (str(sum(values[begin:])), len(values) - 1, len(values) - begin), 'the same in one input')
+    check(os.path.getsize(g) <= 2**20 and begin > 100000, 'the same in one input: size, rows gone', os.path.getsize(g), begin)
+    sound(g)
+    # deletion and rollback in such a file
+    ok('delete', '--where', 'v < %d' % 2**61, g)
+    left = [(int(t) // s, int(v)) for t, v in rows_of(g)]
+    check(left and left == [(i, values[i]) for i in range(left[0][0], len(values)) if values[i] >= 2**61], 'a deletion in a file of a fixed size')
+    check(os.path.getsize(g) <= 2**20, 'its size after a deletion', os.path.getsize(g))
+    sound(g)
+    ok('rollback', g, 'newest-1')
+    sound(g)
+    # rows of one time go together
+    ok('create', '--max-size', '1Mi', '--page-size', '4Ki', '--duplicates', 'keep', '-f', g, 'v:i64')
+    append(g, [(i // 500 * s, v) for i, v in enumerate(values)])
+    kept = {}
+    for t, _ in rows_of(g):
+        kept[t] = kept.get(t, 0) + 1
+    same(set(kept.values()), {500}, 'equal times are never split between kept and gone')
+    sound(g)
+    # by time
+    for layout in ((), ('-m', 'm' * 1000)):
+        f = fresh()
+        ok('create', '--retain', '1h', f, 'v')
+        for k in range(0, 20000, 500):
+            append(f, [((k + i) * s, k + i) for i in range(500)], *layout)
+            begin = max(0, k + 499 - 3600)
+            got = one(f, 'count,tfirst')
+            check(int(got[0]) <= 3601 + 500 and int(got[1]) // s <= begin or begin == 0 or int(got[1]) // s == begin, '--retain 1h: rows kept', k, got)
+        got = rows_of(f)
+        check(3600 <= len(got) <= 3601 and got == [(str(i * s), str(i)) for i in range(20000 - len(got), 20000)], '--retain 1h: what is there', len(got))
+        before = stat(f)['version']
+        append(f, [(100 * s, 1)])
+        same(stat(f)['version'], before, '--retain 1h: a row before the horizon makes no version')
+        sound(f)
 
 
 def main(argv):
