@@ -1329,6 +1329,9 @@ op_delete(struct session *x, struct rng *r)
 	last = series_delete(&x->s, spec.start_ns, spec.end_ns, spec.match == NULL ? NULL : pick_model_row, &p, UINT64_MAX, clock_now_ns, x->author,
 	    x->message);
 	say(x, "... %llu rows", (unsigned long long)last);
+	/* rows of the range that expired by it make it a commit, too */
+	if (removed + last == 0 && result.committed && result.version == newest(&x->s) + 1 && x->s.horizon_ns > x->horizon_before)
+		return (void)new_version(&x->s, OTR_KIND_DELETE, clock_now_ns, x->author, x->message), check_change(x, r, "delete", &result, true, 0, 0);
 	return check_change(x, r, "delete", &result, removed + last > 0, 0, removed + last);
 }
 

@@ -384,6 +384,7 @@ change(struct round *x)
 	enum otr_status status;
 	const struct view *w = view_at(&x->s, newest(&x->s));
 	bool changed = true;
+	size_t horizons = x->horizons;
 
 	clock_now_ns += 1000000000;
 	if (chance(r, 50)) {
@@ -401,6 +402,8 @@ change(struct round *x)
 			(void)newest_slot(x);
 		if (status == OTR_OK)
 			changed = series_delete(&x->s, spec.start_ns, spec.end_ns, NULL, NULL, UINT64_MAX, clock_now_ns, "", "") > 0;
+		if (status == OTR_OK && result.committed && !changed && x->horizons > horizons)
+			changed = new_version(&x->s, OTR_KIND_DELETE, clock_now_ns, "", "") != NULL;
 	} else if (chance(r, 60)) {
 		uint64_t version = x->s.oldest + below(r, newest(&x->s) - x->s.oldest + 1);
 
