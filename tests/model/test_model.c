@@ -1437,15 +1437,16 @@ op_meta(struct session *x, struct rng *r)
 	    (unsigned long long)policies.max_bytes, (unsigned long long)policies.retain_ns, policies.history, (unsigned long long)policies.history_value);
 	for (i = 0; i < n; i++)
 		say(x, "  %s: %zu bytes%s", change[i].key, change[i].value_bytes, change[i].value == NULL ? ", unset" : "");
+	if (!status_is_ok("otr_writer_set_meta", otr_writer_set_meta(x->writer, change, n, given, &result, &err), &err))
+		return false;
 	if (changed && policies.has_max_size) {
 		struct said said;
 
+		/* the commit that sets a size may grow the file beyond it */
 		if (!read_slots(x, &said))
 			return false;
 		x->size_limit = said.bytes > policies.max_bytes ? said.bytes : policies.max_bytes;
 	}
-	if (!status_is_ok("otr_writer_set_meta", otr_writer_set_meta(x->writer, change, n, given, &result, &err), &err))
-		return false;
 	to = series_meta_set(&x->s, x->s.version[newest(&x->s)].meta, change, n);
 	changed = changed || to != x->s.version[newest(&x->s)].meta;
 	x->s.policies = policies;
