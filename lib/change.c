@@ -264,7 +264,8 @@ change_meta(struct otr__commit *k, const struct otr_meta_change *change, size_t 
 		status = settle(k, record, len / t->header.schema.page_bytes + 2, err);
 		if (policy) {
 			k->slot.policies.duplicates = policies->duplicates;
-			k->space.limit = 0;              /* a file that fills its new size already must be able to say so */
+			if (policies->max_bytes != t->state.slot.policies.max_bytes)
+				k->space.limit = 0;      /* a file that fills its new size already must be able to say so */
 		}
 		if (status == OTR_OK && differs)
 			status = otr__metadata_write(&k->space, bytes, len, &k->slot.metadata, err);

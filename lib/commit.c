@@ -836,15 +836,6 @@ recount_pays(const struct otr__commit *k)
 	    k->slot.page_count / step != k->target->state.slot.page_count / step;
 }
 
-/* As many as the count says; 4.1-2 wants no fewer than are listed. */
-static uint64_t
-free_pages(const struct otr__commit *k)
-{
-	uint64_t fixed = OTR__START_BYTES / k->target->header.schema.page_bytes, taken = (fixed > 0 ? fixed : 1) + k->slot.live_pages;
-
-	return k->slot.page_count > taken ? k->slot.page_count - taken : 0;
-}
-
 /* Counts the live pages, so that the next commit sees whether a walk for free ones pays (SPEC 4.1-2). */
 static enum otr_status
 recount(struct otr__commit *k, struct otr_error *err)
@@ -911,8 +902,7 @@ otr__commit_finish(struct otr__commit *k, struct otr__record *record, const stru
 		return otr__fail(err, OTR_E_LIMIT, "4.3", "the record does not fit into the slot");
 	most = (OTR__SLOT_BODY - OTR__SLOT_FIXED - slot->area_bytes) / 8;
 	status = otr__space_finish(&k->space, record->has_kept, most < OTR__FREED_MAX ? most : OTR__FREED_MAX, slot, err);
-	/* a walk may have found more free pages than the count knew of */
-	if (status == OTR_OK && (recount_pays(k) || free_pages(k) < slot->freed))
+	if (status == OTR_OK && recount_pays(k))
 		status = recount(k, err);
 	return status == OTR_OK ? write_slot(k, after_creation, err) : status;
 }

@@ -93,10 +93,9 @@ scan_node(struct scanner *s, unsigned level, const struct otr__node *node, struc
 	for (i = 0; status == OTR_OK && i < l->entries && l->position[i] < s->snapshot->tree.rows; i++) {
 		struct otr__node child;
 
-		if (l->last_ns[i] < s->snapshot->horizon_ns)
-			continue;                /* expired, and its page perhaps used again (SPEC 8.5-1) */
 		status = otr__walk_child(&s->walk, level, i, &child, err);
-		if (status == OTR_OK)
+		/* what has expired may be gone (SPEC 8.5-1) */
+		if (status == OTR_OK && child.last_ns >= s->snapshot->horizon_ns)
 			status = scan_node(s, level - 1, &child, err);
 	}
 	return status;
