@@ -60,13 +60,15 @@ delete_rows(struct otr__commit *k, const struct otr_delete_spec *spec, uint64_t 
 	base = k->root;
 	if (left.start_ns < k->slot.horizon_ns)
 		left.start_ns = k->slot.horizon_ns;
-	if (left.start_ns >= left.end_ns)
-		return OTR_OK;
-	status = otr__remove_rows(&k->space, &t->header.schema, t->scratch, &k->root, &left, &record->removed, err);
-	if (status != OTR_OK || record->removed == 0)
+	if (left.start_ns < left.end_ns)
+		status = otr__remove_rows(&k->space, &t->header.schema, t->scratch, &k->root, &left, &record->removed, err);
+	/* rows of the range that would expire by this commit are gone only if it is made */
+	if (status != OTR_OK || (record->removed == 0 && (k->slot.rows == t->state.slot.rows || spec->start_ns >= k->slot.horizon_ns)))
 		return status;
-	otr__commit_keep(k, &base, record);
-	status = otr__commit_count(k, err);
+	if (record->removed > 0) {
+		otr__commit_keep(k, &base, record);
+		status = otr__commit_count(k, err);
+	}
 	return status == OTR_OK ? otr__commit_finish(k, record, NULL, 0, err) : status;
 }
 
@@ -139,7 +141,7 @@ otr__change_delete(struct otr__target *t, const struct otr__patience *patience, 
 {
 	struct otr_delete_spec spec = *wanted;
 	struct otr__record record = otr__who_record(who, OTR_KIND_DELETE);
-	uint64_t removed = 0;
+	uint64_t removed = 0, before;
 	enum otr_status status;
 
 	if (spec.start_ns > spec.end_ns)
@@ -147,6 +149,7 @@ otr__change_delete(struct otr__target *t, const struct otr__patience *patience, 
 	status = otr__target_lock(t, patience, err);
 	if (status != OTR_OK)
 		return status;
+	before = t->state.slot.version;
 	do {
 		int64_t end_ns;
 
@@ -155,7 +158,7 @@ otr__change_delete(struct otr__target *t, const struct otr__patience *patience, 
 		spec.start_ns = end_ns;
 	} while (status == OTR_OK && spec.start_ns < spec.end_ns);
 	if (status == OTR_OK)
-		fill_result(t, removed > 0, 0, removed, result);
+		fill_result(t, t->state.slot.version != before, 0, removed, result);
 	otr__target_unlock(t);
 	return status;
 }
@@ -390,10 +393,9 @@ roll_back(struct otr__commit *k, const struct otr__version *v, struct otr__recor
 
 	if (status == OTR_OK)
 		status = settle(k, record, pages + 2, err);
-
 	if (status != OTR_OK)
 		return status;
-	before = k->slot.rows;
+	before = k->slot.rows;               /* without those that expire by this commit (SPEC 4.3-2) */
 	base = k->root;
 	otr__commit_keep(k, &base, record);
 	if (v->record.version < k->target->state.slot.version) {

@@ -401,7 +401,7 @@ kept_pages(void *arg, struct otr__page_list *found, struct otr_error *err)
 	struct otr__kept root;
 	enum otr_status status = otr__log_root(&log, rewrite - 1, &root, err);
 
-	return status == OTR_OK ? otr__reach_generation(&t->store, &t->header, t->scratch, &root, rewrite, found, err) : status;
+	return status == OTR_OK ? otr__reach_generation(&t->store, &t->header, t->scratch, &root, rewrite, t->state.slot.horizon_ns, found, err) : status;
 }
 
 enum otr_status

@@ -87,7 +87,7 @@ seek(struct otr_cursor *c, int64_t start_ns, int64_t end_ns, struct otr_error *e
 		enum otr_status status = row_of(c, start_ns > horizon_ns ? start_ns : horizon_ns, &c->from, err);
 
 		if (status == OTR_OK)
-			status = row_of(c, end_ns, &c->to, err);
+			status = row_of(c, end_ns > horizon_ns ? end_ns : horizon_ns, &c->to, err);
 		if (status == OTR_OK || attempt == RECOVERIES_MAX)
 			return status;
 		status = recover(c, status, err);

@@ -633,8 +633,19 @@ otr_refresh(struct otr *file, struct otr_error *err)
 {
 	bool moved;
 	enum otr_status status = otr__db_reread(file, &moved, err);
+	uint64_t version;
+	int attempt = 0;
 
-	return status == OTR_OK ? otr_select_version(file, file->state.slot.version, err) : status;
+	/* the newest version may be pruned before its pages are read: then there is a newer one */
+	do {
+		version = file->state.slot.version;
+		if (status == OTR_OK)
+			status = otr_select_version(file, version, err);
+		moved = file->state.slot.version != version;
+		if (status == OTR_E_NOTFOUND && moved && attempt < 100)
+			status = OTR_OK;
+	} while (status == OTR_OK && moved && attempt++ < 100);
+	return status;
 }
 
 const struct otr_schema *

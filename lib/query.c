@@ -466,7 +466,8 @@ last_below(struct otr_query *q, const struct column *c, uint64_t position, unsig
 	status = otr__walk_load(&q->aside, level, node, err);
 	if (status != OTR_OK)
 		return status;
-	for (i = otr__walk_find(l, position - 1) + 1; i > 0 && !found->has; i--) {
+	/* what expired is not read: its pages may have been used again (SPEC 8.5-1) */
+	for (i = otr__walk_find(l, position - 1) + 1; i > 0 && !found->has && l->last_ns[i - 1] >= q->snapshot->horizon_ns; i--) {
 		struct otr__stats s;
 		struct otr__node child;
 

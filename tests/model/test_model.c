@@ -68,6 +68,7 @@ struct session {
 };
 
 static struct progress *progress;
+static bool verify_always;       /* after each operation that may write: VERIFY=1 */
 static char directory[512];
 
 static void
@@ -1328,6 +1329,9 @@ op_delete(struct session *x, struct rng *r)
 	last = series_delete(&x->s, spec.start_ns, spec.end_ns, spec.match == NULL ? NULL : pick_model_row, &p, UINT64_MAX, clock_now_ns, x->author,
 	    x->message);
 	say(x, "... %llu rows", (unsigned long long)last);
+	/* rows of the range that expired by it make it a commit, too */
+	if (removed + last == 0 && result.committed && result.version == newest(&x->s) + 1 && x->s.horizon_ns > x->horizon_before)
+		return (void)new_version(&x->s, OTR_KIND_DELETE, clock_now_ns, x->author, x->message), check_change(x, r, "delete", &result, true, 0, 0);
 	return check_change(x, r, "delete", &result, removed + last > 0, 0, removed + last);
 }
 
@@ -1433,15 +1437,16 @@ op_meta(struct session *x, struct rng *r)
 	    (unsigned long long)policies.max_bytes, (unsigned long long)policies.retain_ns, policies.history, (unsigned long long)policies.history_value);
 	for (i = 0; i < n; i++)
 		say(x, "  %s: %zu bytes%s", change[i].key, change[i].value_bytes, change[i].value == NULL ? ", unset" : "");
+	if (!status_is_ok("otr_writer_set_meta", otr_writer_set_meta(x->writer, change, n, given, &result, &err), &err))
+		return false;
 	if (changed && policies.has_max_size) {
 		struct said said;
 
+		/* the commit that sets a size may grow the file beyond it */
 		if (!read_slots(x, &said))
 			return false;
 		x->size_limit = said.bytes > policies.max_bytes ? said.bytes : policies.max_bytes;
 	}
-	if (!status_is_ok("otr_writer_set_meta", otr_writer_set_meta(x->writer, change, n, given, &result, &err), &err))
-		return false;
 	to = series_meta_set(&x->s, x->s.version[newest(&x->s)].meta, change, n);
 	changed = changed || to != x->s.version[newest(&x->s)].meta;
 	x->s.policies = policies;
@@ -1679,7 +1684,7 @@ operate(struct session *x, unsigned i)
 		k++;
 	progress->operations++;
 	progress->kinds[k]++;
-	return table[k].run(x, &r);
+	return table[k].run(x, &r) && (!verify_always || k > 5 || op_verify(x, &r));
 }
 
 static unsigned
@@ -1881,6 +1886,7 @@ main(int argc, char **argv)
 	progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (progress == MAP_FAILED)
 		return 2;
+	verify_always = setting("VERIFY", 0) != 0;
 	printf("# SEED=%llu OPS=%llu\n", (unsigned long long)seed, (unsigned long long)ops);
 	fflush(stdout);
 	if (session != 0) {

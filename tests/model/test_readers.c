@@ -208,7 +208,7 @@ struct round {
 	enum kind kind;
 	struct rng r;
 	struct series s;
-	struct batch b;
+	struct batch b, sorted;
 	struct otr_writer *writer;
 	struct handle h[HANDLES];
 	int64_t next_ns;
@@ -260,51 +260,81 @@ say(const struct round *x, const char *format, ...)
 
 /* ---- the writer ------------------------------------------------------------------------------------------------------------ */
 
-/* What the newest slot says of horizon and oldest version becomes the model's. */
-static void
-settle(struct round *x)
+/* What the newest slot says; rows that expired by the commit that it made are none of those that the model puts in. */
+static const uint8_t *
+newest_slot(struct round *x)
 {
 	const uint8_t *a = bytes_now + 4096, *b = bytes_now + 8192, *at = load(a + 504, 8) + 1 > load(b + 504, 8) + 1 ? a : b;
 	int64_t horizon = (int64_t)load(at + 200, 8);
 
-	if (load(at + 24, 8) != newest(&x->s))
-		complain(x, "the slot has version %llu, expected %llu", (unsigned long long)load(at + 24, 8), (unsigned long long)newest(&x->s));
-	x->s.oldest = load(at + 168, 8);
 	if (horizon != x->s.horizon_ns) {
 		x->s.horizon_ns = horizon;
 		x->horizon[x->horizons++] = horizon;
-		x->s.view[0].version = x->s.view[1].version = -1;
 	}
-	x->commits++;
-	say(x, "version %llu, oldest %llu, horizon %lld", (unsigned long long)newest(&x->s), (unsigned long long)x->s.oldest, (long long)horizon);
+	return at;
 }
 
 static void
-take(struct round *x, size_t from, size_t n, const struct otr_commit_result *result)
+settle(struct round *x)
 {
-	struct batch part = { .n = n, .columns = COLUMNS, .t = x->b.t + from, .mask = x->b.mask + from, .v = x->b.v + from * COLUMNS };
-	bool changed = series_apply(&x->s, &part, clock_now_ns, "", "").changed;
+	const uint8_t *at = newest_slot(x);
 
-	if (result->committed != changed || result->version != newest(&x->s))
+	if (load(at + 24, 8) != newest(&x->s))
+		complain(x, "the slot has version %llu, expected %llu", (unsigned long long)load(at + 24, 8), (unsigned long long)newest(&x->s));
+	x->s.oldest = load(at + 168, 8);
+	x->commits++;
+	say(x, "version %llu, oldest %llu, horizon %lld", (unsigned long long)newest(&x->s), (unsigned long long)x->s.oldest, (long long)x->s.horizon_ns);
+}
+
+static size_t piece_done;
+
+static struct batch
+left_of_batch(const struct round *x)
+{
+	return (struct batch){ .n = x->sorted.n - piece_done, .columns = COLUMNS, .t = x->sorted.t + piece_done, .mask = x->sorted.mask + piece_done,
+		.v = x->sorted.v + piece_done * COLUMNS };
+}
+
+static void
+take(struct round *x, size_t n, const struct otr_commit_result *result, bool last)
+{
+	struct batch part = left_of_batch(x);
+	bool changed;
+
+	part.n = n;
+	/* without a commit: rows that would be gone by it make none */
+	if (result->version > newest(&x->s))
+		(void)newest_slot(x);
+	else
+		part.n = 0;
+	changed = series_apply(&x->s, &part, clock_now_ns, "", "").changed;
+	if (result->version != newest(&x->s) || (!last && !changed))
 		complain(x, "append: committed %d version %llu, expected %d %llu", result->committed, (unsigned long long)result->version, changed,
 		    (unsigned long long)newest(&x->s));
 	else if (changed)
 		settle(x);
 }
 
-static size_t piece_done;
-
 static void
 on_piece(void *arg, const struct otr_commit_result *result)
 {
 	struct round *x = arg;
-	size_t n = (size_t)(result->added + result->replaced + result->skipped);
+	struct batch left = left_of_batch(x);
+	struct otr *file = NULL;
+	struct otr_error err = { .text = "" };
+	struct otr_commit commit = { .added = 0 };
+	size_t n;
 
-	if (n > x->b.n - piece_done) {
-		complain(x, "a piece of %zu rows", n);
+	(void)newest_slot(x);
+	if (otr__open_io(backend_of(NULL), true, result->version, &file, &err) != OTR_OK || otr_commit_get(file, &commit, &err) != OTR_OK)
+		complain(x, "a piece: %s", err.text);
+	otr_close(file);
+	n = series_prefix(&x->s, &left, commit.added);
+	if (n > left.n) {
+		complain(x, "a piece that added %llu rows of %zu", (unsigned long long)commit.added, left.n);
 		return;
 	}
-	take(x, piece_done, n, result);
+	take(x, n, result, false);
 	piece_done += n;
 }
 
@@ -333,6 +363,7 @@ append(struct round *x, size_t n, bool late)
 	for (c = 0; c < COLUMNS; c++)
 		rows.value[c] = values + c * n;
 	clock_now_ns += 1000000000;
+	batch_sorted(&x->sorted, &x->b);
 	piece_done = 0;
 	status = otr_writer_add(x->writer, &rows, &err);
 	if (status == OTR_OK)
@@ -340,7 +371,7 @@ append(struct round *x, size_t n, bool late)
 	if (status != OTR_OK)
 		complain(x, "append of %zu rows after version %llu: %s", n, (unsigned long long)newest(&x->s), err.text);
 	else
-		take(x, piece_done, n - piece_done, &result);
+		take(x, n - piece_done, &result, true);
 	free(values);
 }
 
@@ -353,6 +384,7 @@ change(struct round *x)
 	enum otr_status status;
 	const struct view *w = view_at(&x->s, newest(&x->s));
 	bool changed = true;
+	size_t horizons = x->horizons;
 
 	clock_now_ns += 1000000000;
 	if (chance(r, 50)) {
@@ -366,12 +398,18 @@ change(struct round *x)
 		at += 1 + (size_t)below(r, 200);
 		spec.end_ns = at < w->n ? w->t[at] : INT64_MAX;
 		status = otr_writer_delete(x->writer, &spec, &result, &err);
+		if (status == OTR_OK && result.committed)
+			(void)newest_slot(x);
 		if (status == OTR_OK)
-			changed = series_delete(&x->s, spec.start_ns, spec.end_ns, NULL, NULL, clock_now_ns, "", "") > 0;
+			changed = series_delete(&x->s, spec.start_ns, spec.end_ns, NULL, NULL, UINT64_MAX, clock_now_ns, "", "") > 0;
+		if (status == OTR_OK && result.committed && !changed && x->horizons > horizons)
+			changed = new_version(&x->s, OTR_KIND_DELETE, clock_now_ns, "", "") != NULL;
 	} else if (chance(r, 60)) {
 		uint64_t version = x->s.oldest + below(r, newest(&x->s) - x->s.oldest + 1);
 
 		status = otr_writer_rollback(x->writer, version, &result, &err);
+		if (status == OTR_OK)
+			(void)newest_slot(x);
 		if (status == OTR_OK)
 			series_rollback(&x->s, version, clock_now_ns, "", "");
 	} else {
@@ -1002,6 +1040,7 @@ run_round(uint64_t number, bool verbose)
 	if (x->s.version != NULL)
 		series_release(&x->s);
 	batch_release(&x->b);
+	batch_release(&x->sorted);
 	free(x);
 	return bad;
 }
