@@ -80,17 +80,23 @@ static enum otr_status
 end_of_piece(struct otr__commit *k, const struct otr_delete_spec *spec, int64_t *end_ns, uint64_t *pages, struct otr_error *err)
 {
 	struct otr__target *t = k->target;
-	uint64_t limit = otr__retain_piece(&t->header.schema, &k->slot), leaves, position, one;
+	uint64_t limit, leaves, position, one, path;
 	struct otr__tree tree;
 	struct otr__leaf_at at;
 	enum otr_status status = otr__retain_pages(k, 0, &one, err);
 
 	*end_ns = spec->end_ns;
-	*pages = 4 * one;                    /* both ends of a range; a spill's pages are more than the levels of the tree */
-	if (status != OTR_OK || spec->match == NULL || limit == UINT64_MAX || k->root.ref.page == 0)
+	if (status == OTR_OK)
+		status = otr__retain_path(k, &path, err);
+	if (status == OTR_OK)
+		status = otr__retain_limit(k, &limit, err);
+	if (status != OTR_OK)
 		return status;
-	leaves = limit / one > 2 ? limit / one - 2 : 1;
-	*pages = limit;
+	*pages = 2 * path;                   /* both ends of a range */
+	if (spec->match == NULL || limit == UINT64_MAX || k->root.ref.page == 0)
+		return status;
+	*pages = limit - one;
+	leaves = *pages / path;
 	status = otr__tree_open(&tree, &t->store, &t->header.schema, t->scratch, &k->root.ref, k->root.rows, k->root.rows, err);
 	if (status == OTR_OK)
 		status = otr__tree_leaf_of(&tree, spec->start_ns, &at, err);

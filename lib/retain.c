@@ -83,17 +83,31 @@ otr__retain_pages(struct otr__commit *k, uint64_t rows, uint64_t *pages, struct 
 }
 
 enum otr_status
+otr__retain_path(struct otr__commit *k, uint64_t *pages, struct otr_error *err)
+{
+	struct otr__tree tree;
+	enum otr_status status = open_tree(k, &tree, err);
+
+	if (status == OTR_OK)
+		*pages = tree.level + 2u;
+	return status;
+}
+
+enum otr_status
 otr__retain_limit(struct otr__commit *k, uint64_t *pages, struct otr_error *err)
 {
-	uint64_t least;
+	uint64_t least, path;
 	enum otr_status status = otr__retain_pages(k, 0, &least, err);
 
-	/* a late row takes about as much as an append besides: its leaf in two, and so each page above it */
-	least *= 2;
+	if (status == OTR_OK)
+		status = otr__retain_path(k, &path, err);
+	if (status != OTR_OK)
+		return status;
+	/* a late row: its leaf in two, and so each page above it; a range: both its ends */
 	*pages = otr__retain_piece(&k->target->header.schema, &k->slot);
-	if (status == OTR_OK && *pages < least)
-		*pages = least;
-	return status;
+	if (*pages < least + 2 * path)
+		*pages = least + 2 * path;
+	return OTR_OK;
 }
 
 enum otr_status

@@ -818,6 +818,10 @@ on_piece(void *arg, const struct otr_commit_result *r)
 	s->batch_base = joined(s->batch_base, s->batch_t + s->batch_done, s->batch_v + s->batch_done, n);
 	s->batch_done += n;
 	acknowledge(s, r->version, s->batch_base);
+	/* the next piece is made under the same lock, from the state that this one left */
+	guard(s, &s->now, s->guard_now, true);
+	memcpy(s->slot_before[0], s->now.bytes + 4096, PAGE);
+	memcpy(s->slot_before[1], s->now.bytes + 8192, PAGE);
 	s->h.least = s->batch_base->n;
 	s->h.inflight = joined(s->batch_base, s->batch_t + s->batch_done, s->batch_v + s->batch_done, s->batch_n - s->batch_done);
 }
@@ -845,7 +849,7 @@ commit(struct sim *s, struct otr_writer *w, const int64_t *t, const double *v, i
 	if (status == OTR_OK) {
 		if (r.committed)
 			acknowledge(s, r.version, s->h.inflight);
-		else if (late == 0 && !s->retains)
+		else if (late == 0 && !s->retains && !s->pieces)
 			complain(s, "no commit was made", "");
 		s->h.inflight = NULL;
 		cut(s, NULL);

@@ -192,7 +192,7 @@ struct run {
 	bool settled;                    /* the first row was given: from is known */
 	size_t from;                     /* row that it began with */
 	int64_t clip_ns;                 /* BACKWARD: none; WINDOWS: horizon in force, INT64_MIN: undecided */
-	size_t clips, clip[64];          /* WINDOWS: horizons (indexes) that all windows so far agree with */
+	size_t clips, clip[VERSIONS_MAX];          /* WINDOWS: horizons (indexes) that all windows so far agree with */
 	bool dead;
 };
 
@@ -651,7 +651,7 @@ open_run(struct round *x, struct handle *h, struct run *run)
 		return;
 	}
 	/* horizons that came meanwhile are among those that count */
-	for (i = run->p.first_horizon; i < x->horizons && run->clips < 64; i++)
+	for (i = run->p.first_horizon; i < x->horizons && run->clips < VERSIONS_MAX; i++)
 		run->clip[run->clips++] = i;
 	run->open = true;
 }
@@ -764,13 +764,13 @@ check_next_window(struct round *x, struct run *run, const struct otr_window *got
 
 	/* until the first window is given, newer horizons count too */
 	if (!run->settled)
-		for (; h < x->horizons && run->clips < 64; h++)
+		for (; h < x->horizons && run->clips < VERSIONS_MAX; h++)
 			run->clip[run->clips++] = h;
 	failure[0] = '\0';
 	for (i = 0; i < run->clips; i++)
 		if (window_fits(x, run, run->clip[i], got))
 			run->clip[k++] = run->clip[i];
-	if (k == 0 && run->clips < 64) {
+	if (k == 0 && run->clips < VERSIONS_MAX) {
 		complain(x, "windows of version %llu after %zu rows (%s): %s", (unsigned long long)run->p.version, run->given, got == NULL ? "end" : "window", failure);
 		return;
 	}
