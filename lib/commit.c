@@ -673,8 +673,11 @@ otr__commit_settle(struct otr__commit *k, size_t record_bytes, struct otr_error 
 		return status;
 	k->root.first_ns = k->slot.first_ns;
 	k->root.last_ns = k->slot.last_ns;
+	/* the tree begins with rows that have expired, or has no others: the slot does not tell their times */
+	if (k->root.rows > 0 && k->slot.horizon_ns != INT64_MIN)
+		status = otr__root_times(&k->target->store, &k->target->header.schema, k->target->scratch, &k->root, err);
 	otr__space_settle(&k->space);
-	return OTR_OK;
+	return status;
 }
 
 void

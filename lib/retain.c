@@ -77,9 +77,23 @@ otr__retain_pages(struct otr__commit *k, uint64_t rows, uint64_t *pages, struct 
 	if (least == 0)
 		least = 1;
 	leaves = (rows + k->ride.n) / least + 2;
-	/* the last leaf and the pages above it again, new ones, one more level; a log page */
-	*pages = leaves + 2 * leaves / otr__inner_capacity(schema->page_bytes, columns) + tree.level + 3;
+	/* the last leaf and the pages above it again, new ones, one more level; a log page; and once more what is above the rows that ride, for the base */
+	*pages = leaves + 2 * leaves / otr__inner_capacity(schema->page_bytes, columns) + tree.level + 3 + (k->ride.n > 0 ? tree.level + 2u : 0);
 	return OTR_OK;
+}
+
+enum otr_status
+otr__retain_limit(struct otr__commit *k, uint64_t *pages, struct otr_error *err)
+{
+	uint64_t least;
+	enum otr_status status = otr__retain_pages(k, 0, &least, err);
+
+	/* a late row takes about as much as an append besides: its leaf in two, and so each page above it */
+	least *= 2;
+	*pages = otr__retain_piece(&k->target->header.schema, &k->slot);
+	if (status == OTR_OK && *pages < least)
+		*pages = least;
+	return status;
 }
 
 enum otr_status
@@ -389,6 +403,9 @@ retain_by_size(struct otr__commit *k, uint64_t pages, struct otr_error *err)
 	uint64_t size = budget(schema, &k->slot), most = size / 4 * 3;
 	enum otr_status status;
 
+	/* where a commit may write more than an eighth, that much more is kept free */
+	if (size != UINT64_MAX && pages > size / 8)
+		most = size > 4 * pages ? size - 2 * pages : size / 2;
 	if (size == UINT64_MAX)
 		return OTR_OK;
 	/* a file that was larger when the policy was set stays so; there is always a page to write to */

@@ -20,6 +20,9 @@ OTR_MUST_CHECK enum otr_status otr__retain(struct otr__commit *commit, int64_t n
 /* Pages that a commit into a file of fixed size may write; UINT64_MAX without max_size. */
 uint64_t otr__retain_piece(const struct otr_schema *schema, const struct otr__slot *slot);
 
+/* The same for a commit that is being made: in a small file with a deep tree, more than an eighth of it. */
+OTR_MUST_CHECK enum otr_status otr__retain_limit(struct otr__commit *commit, uint64_t *pages, struct otr_error *err);
+
 /* The most pages that it takes to append so many rows to the commit's tree, and to spill. */
 OTR_MUST_CHECK enum otr_status otr__retain_pages(struct otr__commit *commit, uint64_t rows, uint64_t *pages, struct otr_error *err);
 /* Of n late rows, sorted by time, how many may be merged with no more than `pages` written; at least 1. */

@@ -137,14 +137,14 @@ note(struct verifier *v, struct otr_error *err, enum otr_place place, uint64_t n
 	return add(v, place, number, true, spec, text, err);
 }
 
-/* Whether a writer has made a version since the slots were read. */
+/* Whether a writer has made a version since the slots were read, or between the one and the other: then the older one may be older than the file's. */
 static bool
 has_moved(struct verifier *v)
 {
 	struct otr__state *now = malloc(sizeof *now);
 	struct otr_error second;
 
-	if (now != NULL && otr__read_state(&v->io, &v->header, now, NULL, &second) == OTR_OK && now->slot.version != v->state.slot.version)
+	if (now != NULL && otr__read_state(&v->io, &v->header, now, NULL, &second) == OTR_OK && memcmp(now->bytes, v->state.bytes, sizeof now->bytes) != 0)
 		v->moved = true;
 	free(now);
 	return v->moved;

@@ -436,9 +436,11 @@ record_bytes(const struct otr_writer *w, size_t rows)
 static enum otr_status
 make_room(struct otr_writer *w, struct otr__commit *k, uint64_t rows, struct otr_error *err)
 {
-	uint64_t pages, piece = otr__retain_piece(&w->target.header.schema, &k->slot);
+	uint64_t pages, piece;
 	enum otr_status status = otr__retain_pages(k, rows, &pages, err);
 
+	if (status == OTR_OK)
+		status = otr__retain_limit(k, &piece, err);
 	/* of a commit that merges, and of a stream, it is only known that it is a piece at the most */
 	return status == OTR_OK ? otr__retain(k, newest_of(w, k), pages < piece ? pages : piece, err) : status;
 }
@@ -748,7 +750,9 @@ piece_of(struct otr_writer *w, const struct otr__rows *rows, size_t from, size_t
 	status = otr__commit_begin(&w->target, &w->commit, err);
 	if (status != OTR_OK)
 		return status;
-	status = otr__retain_pages(&w->commit, *n, &pages, err);
+	status = otr__retain_limit(&w->commit, &limit, err);
+	if (status == OTR_OK)
+		status = otr__retain_pages(&w->commit, *n, &pages, err);
 	while (status == OTR_OK && pages > limit && *n > 1) {
 		*n = *n / 2;
 		status = otr__retain_pages(&w->commit, *n, &pages, err);
