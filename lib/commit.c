@@ -615,7 +615,7 @@ otr__commit_spill(struct otr__commit *k, bool all, int64_t first_ns, struct otr_
 {
 	struct otr__target *t = k->target;
 	const struct otr_schema *schema = &t->header.schema;
-	size_t stay = all ? 0 : rows_to_carry(k, first_ns), go = k->ride.n - stay;
+	size_t stay = all ? 0 : rows_to_carry(k, first_ns), go = k->ride.n - stay, gone;
 	struct otr__builder *b = NULL;
 	struct otr__rows rest;
 	enum otr_status status;
@@ -629,10 +629,13 @@ otr__commit_spill(struct otr__commit *k, bool all, int64_t first_ns, struct otr_
 		return status;
 	if (!otr__rows_init(&rest, schema->columns, stay + 16))
 		return no_memory(err);
-	if (go > 0) {
+	/* riding rows that expired need no leaf any more; the tree before them has gone already (SPEC 8.5-2) */
+	gone = otr__lower_bound(k->ride.time_ns, go, k->slot.horizon_ns);
+	k->slot.base_row += gone;
+	if (go > gone) {
 		status = otr__builder_create(&k->space, schema, t->scratch, &k->root, &b, err);
 		if (status == OTR_OK)
-			status = otr__builder_append(b, &k->ride, 0, go, err);
+			status = otr__builder_append(b, &k->ride, gone, go, err);
 		if (status == OTR_OK)
 			status = otr__builder_finish(b, &k->root, err);
 		otr__builder_free(b);

@@ -384,6 +384,32 @@ shrink(struct otr__commit *k, uint64_t most, uint64_t slack, struct otr_error *e
 	return status;
 }
 
+/* Whether the other slot was written under another size: until it is overwritten what it reaches may fill the file. */
+static bool
+other_size(const struct otr__commit *k)
+{
+	const struct otr__target *t = k->target;
+	struct otr__slot *other;
+	bool differs = false;
+
+	if (!t->state.has_other)
+		return false;
+	other = malloc(sizeof *other);
+	if (other == NULL)
+		return true;
+	switch (otr__slot_decode(t->state.bytes[1 - t->state.index], &t->header, other, NULL)) {
+	case OTR__SLOT_SOUND:
+	case OTR__SLOT_FLIPPED:
+		differs = other->policies.max_bytes != t->state.slot.policies.max_bytes;
+		break;
+	case OTR__SLOT_UNWRITTEN:
+	case OTR__SLOT_BAD:
+		break;
+	}
+	free(other);
+	return differs;
+}
+
 static enum otr_status
 retain_by_size(struct otr__commit *k, uint64_t pages, struct otr_error *err)
 {
@@ -397,7 +423,7 @@ retain_by_size(struct otr__commit *k, uint64_t pages, struct otr_error *err)
 	if (size == UINT64_MAX)
 		return OTR_OK;
 	/* a file that was larger when the policy was set stays so; there is always a page to write to */
-	k->space.limit = k->slot.page_count <= size + fixed_pages(schema) ? size + fixed_pages(schema) : 0;
+	k->space.limit = k->slot.page_count <= size + fixed_pages(schema) && !other_size(k) ? size + fixed_pages(schema) : 0;
 	k->space.planned = pages;
 	status = prune_log(k, size / 8, err);
 	if (status == OTR_OK && k->space.live + pages > most)
