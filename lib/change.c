@@ -125,6 +125,7 @@ delete_piece(struct otr__target *t, const struct otr_delete_spec *spec, struct o
 	enum otr_status status;
 
 	record->removed = 0;
+	record->has_kept = false;            /* that of the piece before is not this one's */
 	*end_ns = piece.end_ns;
 	if (piece.start_ns < slot->horizon_ns)
 		piece.start_ns = slot->horizon_ns;

@@ -201,12 +201,12 @@ check_writable(struct otr__target *t, struct otr_error *err)
 	return status;
 }
 
-static bool
-root_reads(struct otr__target *t, const struct otr__slot *slot, struct otr_error *err)
+static enum otr_status
+read_root(struct otr__target *t, const struct otr__slot *slot, struct otr_error *err)
 {
 	struct otr__tree tree;
 
-	return otr__tree_open(&tree, &t->store, &t->header.schema, t->scratch, &slot->root, slot->tree_rows, slot->tree_rows, err) == OTR_OK;
+	return otr__tree_open(&tree, &t->store, &t->header.schema, t->scratch, &slot->root, slot->tree_rows, slot->tree_rows, err);
 }
 
 /* Where the newest root is bad and the other slot's is not, goes back to that one; the version number after both is next (SPEC 4.2-8). */
@@ -215,15 +215,17 @@ give_up_bad_root(struct otr__target *t, struct otr_error *err)
 {
 	struct otr__slot *other;
 	enum otr__slot_condition c;
-	enum otr_status status = OTR_OK;
+	enum otr_status status = read_root(t, &t->state.slot, err);
 
-	if (root_reads(t, &t->state.slot, err))
-		return OTR_OK;
+	/* a root that cannot be read just now is no reason to write over its slot; a sector that never can be is */
+	if (status == OTR_OK || status == OTR_E_NOMEM)
+		return status;
+	status = OTR_OK;
 	other = malloc(sizeof *other);
 	if (other == NULL)
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	c = t->state.has_other ? otr__slot_decode(t->state.bytes[1 - t->state.index], &t->header, other, NULL) : OTR__SLOT_BAD;
-	if ((c == OTR__SLOT_SOUND || c == OTR__SLOT_FLIPPED) && root_reads(t, other, NULL)) {
+	if ((c == OTR__SLOT_SOUND || c == OTR__SLOT_FLIPPED) && read_root(t, other, NULL) == OTR_OK) {
 		t->state.slot = *other;
 		t->state.index = 1 - t->state.index;
 		t->state.has_other = false;
@@ -401,7 +403,8 @@ kept_pages(void *arg, struct otr__page_list *found, struct otr_error *err)
 	struct otr__kept root;
 	enum otr_status status = otr__log_root(&log, rewrite - 1, &root, err);
 
-	return status == OTR_OK ? otr__reach_generation(&t->store, &t->header, t->scratch, &root, rewrite, t->state.slot.horizon_ns, found, err) : status;
+	return status == OTR_OK ? otr__reach_generation(&t->store, &t->header, t->scratch, &root, rewrite, t->state.slot.horizon_ns,
+	    t->state.slot.page_count, found, err) : status;
 }
 
 enum otr_status
@@ -673,11 +676,8 @@ otr__commit_settle(struct otr__commit *k, size_t record_bytes, struct otr_error 
 		return status;
 	k->root.first_ns = k->slot.first_ns;
 	k->root.last_ns = k->slot.last_ns;
-	/* the tree begins with rows that have expired, or has no others: the slot does not tell their times */
-	if (k->root.rows > 0 && k->slot.horizon_ns != INT64_MIN)
-		status = otr__root_times(&k->target->store, &k->target->header.schema, k->target->scratch, &k->root, err);
 	otr__space_settle(&k->space);
-	return status;
+	return OTR_OK;
 }
 
 void

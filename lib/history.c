@@ -90,13 +90,17 @@ may_match(const struct otr_log *l, const struct otr__log_links *links)
 	    (l->end_ns == INT64_MAX || links->least_ns < l->end_ns);
 }
 
-/* The link to follow to older pages: over those that are all too new, by version or by time, where one leads there.  page 0: there is none. */
+/*
+ * The link to follow to older pages: over those that are all too new, by version or by time, where one leads there.  page 0: there is none.  A page that has only versions before
+ * `first` may be gone, if those are pruned: no link to it is followed (SPEC 9.5).
+ */
 static struct place
 older(const struct otr_log *l, const struct otr__log_links *links)
 {
-	if (links->index == 0)
+	if (links->index == 0 || links->first_version <= l->first)
 		return (struct place){ .index = 0 };
-	if (l->last <= links->skip_version || (l->end_ns != INT64_MAX && links->skip_least_ns >= l->end_ns))
+	if (links->skip_version >= l->first &&
+	    (l->last <= links->skip_version || (l->end_ns != INT64_MAX && links->skip_least_ns >= l->end_ns)))
 		return (struct place){ links->skip, links->skip_index };
 	return (struct place){ links->prev, links->index - 1 };
 }

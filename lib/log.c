@@ -455,7 +455,8 @@ otr__log_first_of_last(struct otr__log *log, uint64_t pages, uint64_t *first, st
 			*first = links.first_version;
 			return OTR_OK;
 		}
-		if (links.skip_index >= wanted) {
+		/* a page that only pruned versions need may be gone */
+		if (links.skip_index >= wanted && links.skip_version >= log->slot->oldest_version) {
 			ref = links.skip;
 			index = links.skip_index;
 		} else {

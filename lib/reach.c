@@ -250,13 +250,16 @@ otr__reach_count(struct otr__store *store, const struct otr__header *header, con
 }
 
 static enum otr_status
-find_generation(struct otr__tree *tree, const struct otr__ref *ref, uint8_t level, uint64_t generation, int64_t horizon_ns, struct otr__page_list *found,
-    struct otr_error *err)
+find_generation(struct otr__tree *tree, const struct otr__ref *ref, uint8_t level, uint64_t generation, int64_t horizon_ns, uint64_t pages,
+    struct otr__page_list *found, struct otr_error *err)
 {
 	uint32_t n, i;
 	struct otr__ref *child;
 	enum otr_status status;
 
+	/* a page of a sound tree is met once: more pages than the file has are damage, and no work without end */
+	if (found->n >= pages)
+		return otr__fail(err, OTR_E_CORRUPT, "5.3", "a tree of more pages than the file has");
 	if (!otr__page_list_add(found, ref->page))
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	if (level == 0)
@@ -266,14 +269,14 @@ find_generation(struct otr__tree *tree, const struct otr__ref *ref, uint8_t leve
 		return status;
 	for (i = 0; i < n && status == OTR_OK; i++)
 		if (child[i].generation == generation)
-			status = find_generation(tree, &child[i], (uint8_t)(level - 1), generation, horizon_ns, found, err);      /* at most 15 deep */
+			status = find_generation(tree, &child[i], (uint8_t)(level - 1), generation, horizon_ns, pages, found, err);      /* at most 15 deep */
 	free(child);
 	return status;
 }
 
 enum otr_status
 otr__reach_generation(struct otr__store *store, const struct otr__header *header, struct otr__scratch *scratch, const struct otr__kept *root,
-    uint64_t generation, int64_t horizon_ns, struct otr__page_list *found, struct otr_error *err)
+    uint64_t generation, int64_t horizon_ns, uint64_t pages, struct otr__page_list *found, struct otr_error *err)
 {
 	struct otr__tree tree;
 	enum otr_status status;
@@ -281,5 +284,5 @@ otr__reach_generation(struct otr__store *store, const struct otr__header *header
 	if (root->root.page == 0 || root->root.generation != generation)
 		return OTR_OK;
 	status = otr__tree_open(&tree, store, &header->schema, scratch, &root->root, root->tree_rows, root->tree_rows, err);
-	return status == OTR_OK ? find_generation(&tree, &root->root, tree.level, generation, horizon_ns, found, err) : status;
+	return status == OTR_OK ? find_generation(&tree, &root->root, tree.level, generation, horizon_ns, pages, found, err) : status;
 }

@@ -19,8 +19,12 @@ OTR_MUST_CHECK enum otr_status otr__reach_free(struct otr__store *store, const s
 OTR_MUST_CHECK enum otr_status otr__reach_count(struct otr__store *store, const struct otr__header *header, const struct otr__slot *slot,
     struct otr__scratch *scratch, uint64_t *live, struct otr_error *err);
 
-/* Adds to found the pages of one generation that root reaches with rows from the horizon on; descends into no others, since below a page there is none newer (SPEC 5.3-2). */
+/*
+ * Adds to found the pages of one generation that root reaches with rows from the horizon on; descends into no others, since below a page there is none newer (SPEC 5.3-2).
+ * pages: how many the file has; more in found is OTR_E_CORRUPT.
+ */
 OTR_MUST_CHECK enum otr_status otr__reach_generation(struct otr__store *store, const struct otr__header *header, struct otr__scratch *scratch,
-    const struct otr__kept *root, uint64_t generation, int64_t horizon_ns, struct otr__page_list *found, struct otr_error *err);
+    const struct otr__kept *root, uint64_t generation, int64_t horizon_ns, uint64_t pages,
+    struct otr__page_list *found, struct otr_error *err);
 
 #endif

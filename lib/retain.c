@@ -8,7 +8,7 @@
  *      what the state reaches after any commit  |  what one commit writes, and what the next one does
  *
  * A commit writes at most L/8 pages, and what it reaches in the end is at most 3/4 L.  So what the two slots reach together never exceeds 7/8 L, and the next
- * commit finds its L/8 without touching either.  Where that would not hold, these go, in this order: log pages beyond L/8 of them, kept roots (the older half,
+ * commit finds its L/8 without touching either.  (In a small file with a deep tree the path of one row may be more than L/8; then more is kept free.)  Where that would not hold, these go, in this order: log pages beyond L/8 of them, kept roots (the older half,
  * as often as it takes), the oldest leaves.
  */
 #include "retain.h"
@@ -175,6 +175,7 @@ static enum otr_status
 drop_levels(struct otr__commit *k, struct otr_error *err)
 {
 	const struct otr_schema *schema = &k->target->header.schema;
+	unsigned above = OTR__LEVEL_MAX + 1;
 
 	for (;;) {
 		struct otr__tree tree;
@@ -184,8 +185,14 @@ drop_levels(struct otr__commit *k, struct otr_error *err)
 		uint32_t n;
 		enum otr_status status = open_tree(k, &tree, err);
 
+		/* a root's level is not known before it is read; a child's is, and so this ends */
+		if (status == OTR_OK && above <= OTR__LEVEL_MAX && tree.level != above - 1) {
+			status = otr__fail(err, OTR_E_CORRUPT, "5.3-2", "level %u under a parent of level %u", (unsigned)tree.level, above);
+			otr__fail_place(err, (int64_t)old.page, -1);
+		}
 		if (status != OTR_OK || tree.level == 0)
 			return status;
+		above = tree.level;
 		status = otr__tree_inner(&tree, &old, tree.level, 0, 0, 0, &page, &n, err);
 		if (status != OTR_OK)
 			return status;
@@ -194,6 +201,12 @@ drop_levels(struct otr__commit *k, struct otr_error *err)
 			otr__inner_entry(page, schema->columns, n - 2, &e);
 			if (e.last_ns >= k->slot.horizon_ns)
 				return OTR_OK;
+		}
+		if (last.rows > k->root.rows) {
+			status = otr__fail(err, OTR_E_CORRUPT, "5.3-3", "an entry of %llu rows in a page of %llu", (unsigned long long)last.rows,
+			    (unsigned long long)k->root.rows);
+			otr__fail_place(err, (int64_t)old.page, -1);
+			return status;
 		}
 		k->slot.base_row += k->root.rows - last.rows;
 		k->root = (struct otr__root){ .ref = last.child, .rows = last.rows, .first_ns = last.first_ns, .last_ns = last.last_ns };
@@ -414,14 +427,16 @@ static enum otr_status
 retain_by_size(struct otr__commit *k, uint64_t pages, struct otr_error *err)
 {
 	const struct otr_schema *schema = &k->target->header.schema;
-	uint64_t size = budget(schema, &k->slot), most = size / 4 * 3;
+	uint64_t size = budget(schema, &k->slot), most, limit;
 	enum otr_status status;
 
-	/* where a commit may write more than an eighth, that much more is kept free */
-	if (size != UINT64_MAX && pages > size / 8)
-		most = size > 4 * pages ? size - 2 * pages : size / 2;
 	if (size == UINT64_MAX)
 		return OTR_OK;
+	status = otr__retain_limit(k, &limit, err);
+	if (status != OTR_OK)
+		return status;
+	/* where one commit may write more than an eighth, that much more is kept free, whatever this one writes */
+	most = size > 4 * limit ? size - 2 * limit : size / 2;
 	/* a file that was larger when the policy was set stays so; there is always a page to write to */
 	k->space.limit = k->slot.page_count <= size + fixed_pages(schema) && !other_size(k) ? size + fixed_pages(schema) : 0;
 	k->space.planned = pages;

@@ -1353,11 +1353,11 @@ class Otr:
     def find(self, V):
         """(record, log page or None, index) of version V."""
         s = self.slot
+        if V < s.oldest:                # its record may still be there
+            raise OtrError('pruned', 'version %d' % V, 'is no longer kept; the oldest is %d' % s.oldest, '8.8')
         for i, r in enumerate(s.records):
             if r.version == V:
                 return r, None, i
-        if V < s.oldest:
-            raise OtrError('pruned', 'version %d' % V, 'is no longer kept; the oldest is %d' % s.oldest, '8.8')
         p = self.newest_log() if V < s.records[0].version else None
         while p and V < p.first_version:
             if p.index == 0:
@@ -1477,6 +1477,8 @@ class Otr:
     def log_records(self):
         """All records that are kept, newest first."""
         for r in reversed(self.slot.records):
+            if r.version < self.slot.oldest:
+                return
             yield r
         p = self.newest_log()
         while p:

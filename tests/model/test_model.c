@@ -26,6 +26,7 @@
 #define ROWS_MAX 12000           /* of a session, after which it only asks */
 #define VALUES_MAX 3000000       /* ever */
 #define HANG_SECONDS 60
+#define USUAL_BASE_NS INT64_C(1700000000000000000)
 
 /* What the parent sees of the child. */
 struct progress {
@@ -1028,6 +1029,15 @@ on_piece(void *arg, const struct otr_commit_result *result)
 		x->piece_differs = !check_piece(x, result);
 }
 
+/* Whether a file of fixed size that makes room for one commit may let rows of this time go. */
+static bool
+is_old(struct series *s, int64_t time_ns)
+{
+	const struct view *w = view_at(s, newest(s));
+
+	return w->n > 1 && time_ns < w->t[w->n / 2];
+}
+
 /* The end of a batch: the last commit, or the only one, or none. */
 static bool
 check_commit(struct session *x, const struct otr_commit_result *result)
@@ -1036,6 +1046,10 @@ check_commit(struct session *x, const struct otr_commit_result *result)
 
 	if (!expire(x, result->version > newest(&x->s)))
 		return false;
+	/* room would have been made by letting the oldest rows go, some of these among them: no commit is made if the rest changes nothing */
+	if (result->version == newest(&x->s) && x->s.policies.has_max_size)
+		while (x->done < x->batch.n && is_old(&x->s, x->sorted.t[x->done]))
+			x->done++;
 	a = take(x, x->batch.n - x->done);
 	progress->commits += a.changed;
 	if (result->committed != (a.changed || x->pieces > 0) || result->version != newest(&x->s))
@@ -1387,11 +1401,11 @@ some_policies(struct session *x, struct rng *r, struct otr_policies *p)
 		p->duplicates = (enum otr_duplicates)below(r, 4);
 }
 
-/* A size that the file may be too large for already. */
+/* A size that the file may be too large for already.  At the end of time all rows have one time, and what has one time is not split: no affair of a small file. */
 static void
 some_max_size(struct session *x, struct rng *r, struct otr_policies *p)
 {
-	p->has_max_size = !p->has_max_size || chance(r, 70);
+	p->has_max_size = (!p->has_max_size || chance(r, 70)) && x->base_ns == USUAL_BASE_NS;
 	p->max_bytes = p->has_max_size ? 16384 + x->s.schema.page_bytes * (96 + below(r, 60)) + below(r, 100) : 0;
 	match_history(p);
 }
@@ -1575,6 +1589,8 @@ create(struct session *x, struct rng *r)
 	options.meta = meta;
 	options.meta_count = metas;
 	x->s.schema.page_bytes = page;
+	x->base_ns = chance(r, 70) ? USUAL_BASE_NS : chance(r, 50) ? -5 * (int64_t)x->step_ns : chance(r, 50) ? clamp((int64_t)rnd(r)) :
+	    chance(r, 50) ? OTR_TIME_MIN : OTR_TIME_MAX - 100 * (int64_t)x->step_ns;
 	if (chance(r, 50))
 		some_policies(x, r, &options.policies);
 	if (chance(r, 25)) {
@@ -1585,9 +1601,6 @@ create(struct session *x, struct rng *r)
 			if (chance(r, 70))
 				x->style[c] = BITS;
 	}
-	/* at the end of time all rows have one time, and what has one time is not split: no affair of a small file */
-	x->base_ns = chance(r, 70) || options.policies.has_max_size ? INT64_C(1700000000000000000) : chance(r, 50) ? -5 * (int64_t)x->step_ns : chance(r, 50) ? clamp((int64_t)rnd(r)) :
-	    chance(r, 50) ? OTR_TIME_MIN : OTR_TIME_MAX - 100 * (int64_t)x->step_ns;
 	x->jitter = chance(r, 40) ? 0 : (unsigned)below(r, 100);
 	x->big_percent = chance(r, 30) ? 10 : 0;
 	x->one_each = chance(r, 30);
