@@ -597,6 +597,8 @@ struct merge {
 	struct otr__merge_counts *counts;
 	size_t *duplicate;
 	struct otr__rows old, merged;
+	bool displaced;                      /* rows of displaced_ns went from a leaf before the one that takes the new row */
+	int64_t displaced_ns;
 };
 
 /* Rows of one leaf joined with late rows [lo, hi); of these, only those before `until_ns` may be inserted: the others only displace rows of their time. */
@@ -636,11 +638,16 @@ join_leaf(struct merge *g, size_t lo, size_t hi, int64_t until_ns, bool *changed
 		} else if (g->policy == OTR_FIRST || (equal == i + 1 && t < until_ns && otr__rows_equal(old, i, late, lo))) {
 			otr__rows_append(&g->merged, old, i, equal);
 			i = equal;
-			if (t < until_ns)
+			/* the one that stays has taken the place of several, if others went from the leaf before */
+			if (t < until_ns && g->displaced && g->displaced_ns == t)
+				g->counts->replaced++;
+			else if (t < until_ns)
 				g->counts->skipped++;
 		} else {
 			i = equal;                        /* replace: all rows of that time go */
 			*changed = true;
+			g->displaced = true;
+			g->displaced_ns = t;
 			if (t < until_ns) {
 				otr__rows_append(&g->merged, late, lo, lo + 1);
 				g->counts->replaced++;

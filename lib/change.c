@@ -394,18 +394,19 @@ restore_tree(struct otr__commit *k, const struct otr__version *v, const struct o
 static enum otr_status
 roll_back(struct otr__commit *k, const struct otr__version *v, struct otr__record *record, struct otr_error *err)
 {
-	uint64_t before, pages;
+	uint64_t before, pages = 0;
 	struct otr__root base;
-	enum otr_status status = otr__retain_pages(k, v->ride.n, &pages, err);
+	bool older = v->record.version < k->target->state.slot.version;
+	enum otr_status status = older ? otr__retain_pages(k, v->ride.n, &pages, err) : OTR_OK;
 
 	if (status == OTR_OK)
-		status = settle(k, record, pages + 2, err);
+		status = settle(k, record, older ? pages + 2 : 0, err);
 	if (status != OTR_OK)
 		return status;
 	before = k->slot.rows;               /* without those that expire by this commit (SPEC 4.3-2) */
 	base = k->root;
 	otr__commit_keep(k, &base, record);
-	if (v->record.version < k->target->state.slot.version) {
+	if (older) {
 		k->recount = true;               /* it may have been pruned just now */
 		status = restore_tree(k, v, &base, err);
 		if (status == OTR_OK)

@@ -265,7 +265,7 @@ may_go_on(const struct otr__repack *r)
 	return slot->newest_rewrite <= r->version && slot->horizon_ns == r->horizon_ns && r->wish.fold.window_ns == 0;
 }
 
-/* The rows that ride, from fold's limit on. */
+/* The rows that ride, from the horizon and the fold's limit on. */
 static enum otr_status
 take_riding(struct otr__repack *r, struct otr_error *err)
 {
@@ -282,9 +282,9 @@ take_riding(struct otr__repack *r, struct otr_error *err)
 	if (status == OTR_OK)
 		status = otr__log_riding(slot, schema, &carried, record, records, &rows, err);
 	if (status == OTR_OK) {
-		size_t from = r->wish.fold.window_ns != 0 ? otr__lower_bound(rows.time_ns, rows.n, r->wish.fold.limit_ns) : 0;
+		int64_t from_ns = r->wish.fold.window_ns != 0 && r->wish.fold.limit_ns > slot->horizon_ns ? r->wish.fold.limit_ns : slot->horizon_ns;
 
-		status = otr__builder_append(r->sink.builder, &rows, from, rows.n, err);
+		status = otr__builder_append(r->sink.builder, &rows, otr__lower_bound(rows.time_ns, rows.n, from_ns), rows.n, err);
 		otr__rows_release(&rows);
 	}
 	otr__rows_release(&carried);

@@ -49,7 +49,7 @@ struct otr_writer {
 	int64_t aside_first, aside_last;
 	int64_t newest_ns;                   /* of all rows that were given; INT64_MIN without any */
 	int64_t first_ns, last_ns;           /* of all rows that were taken */
-	bool taken;
+	bool taken;                          /* there are such; a commit that only makes room has none */
 	uint8_t digits;
 };
 
@@ -383,9 +383,9 @@ fill_slot(struct otr_writer *w, struct otr__commit *k, uint64_t added, uint64_t 
 {
 	struct otr__slot *slot = &k->slot;
 
-	if (slot->rows == 0 || w->first_ns < slot->first_ns)
+	if (w->taken && (slot->rows == 0 || w->first_ns < slot->first_ns))
 		slot->first_ns = w->first_ns;
-	if (slot->rows == 0 || w->last_ns > slot->last_ns)
+	if (w->taken && (slot->rows == 0 || w->last_ns > slot->last_ns))
 		slot->last_ns = w->last_ns;
 	slot->rows += added - removed;
 	slot->rows_ever += added - removed;
@@ -604,6 +604,8 @@ commit_large(struct otr_writer *w, struct otr__commit *k, bool *committed, struc
 {
 	struct indexed *x = &w->sorted, late = { .capacity = 0 };
 	struct otr__merge_counts counts = { .added = 0 };
+	int64_t horizon_ns = k->slot.horizon_ns;
+	bool made_room;
 	uint64_t before;
 	size_t n, i;
 	enum otr_status status = settle_base(w, k, err);
@@ -611,8 +613,10 @@ commit_large(struct otr_writer *w, struct otr__commit *k, bool *committed, struc
 	*committed = false;
 	if (status != OTR_OK)
 		return status;
-	drop_expired(w, k->slot.horizon_ns, x);      /* room may have been made by letting rows go that are as old as these */
-	if (x->rows.n == 0)
+	/* room may have been made by letting rows go that are as old as these: that is a commit, even if none of these is left to be written */
+	made_room = k->slot.horizon_ns > horizon_ns;
+	drop_expired(w, k->slot.horizon_ns, x);
+	if (x->rows.n == 0 && !made_room)
 		return OTR_OK;
 	before = k->root.rows;
 	n = late_rows(&x->rows, before > 0, k->root.last_ns, k->slot.policies.duplicates);
@@ -642,7 +646,7 @@ commit_large(struct otr_writer *w, struct otr__commit *k, bool *committed, struc
 	w->replaced += counts.replaced;
 	w->added += counts.added + (x->rows.n - n);
 	w->late += counts.added + counts.replaced;
-	if (x->rows.n == n && !counts.changed)
+	if (x->rows.n == n && !counts.changed && !made_room)
 		return OTR_OK;                   /* junk pages beyond the state, which nobody reaches */
 	*committed = true;
 	return finish_large(w, k, counts.added + counts.replaced + (x->rows.n - n), before + counts.added + counts.replaced + (x->rows.n - n) -

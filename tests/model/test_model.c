@@ -872,7 +872,7 @@ expire(struct session *x, bool committed)
 		    (unsigned long long)p->retain_ns);
 	if (said.horizon_ns > horizon && said.horizon_ns > last)
 		return fail("after version %llu: horizon %lld beyond the last row %lld", (unsigned long long)newest(&x->s), (long long)said.horizon_ns, (long long)last);
-	if (said.horizon_ns > horizon && said.bytes < p->max_bytes / 2)
+	if (said.horizon_ns > horizon && said.bytes < p->max_bytes / 3)
 		return fail("after version %llu: rows expire while the file has %llu of %llu bytes", (unsigned long long)newest(&x->s), (unsigned long long)said.bytes,
 		    (unsigned long long)p->max_bytes);
 	if (said.horizon_ns != x->s.horizon_ns) {
@@ -966,6 +966,19 @@ take(struct session *x, size_t n)
 	return series_apply(&x->s, &part, clock_now_ns, x->author, x->message);
 }
 
+/* A commit that let the oldest rows go to make room, the ones that it was to write among them: nothing is left to be written, and it is a version all the same. */
+static void
+made_room(struct session *x, uint64_t version, struct applied *a)
+{
+	size_t rows;
+
+	if (a->changed || version <= newest(&x->s) || x->s.horizon_ns <= x->horizon_before || !x->s.policies.has_max_size)
+		return;
+	rows = view_at(&x->s, newest(&x->s))->n;
+	new_version(&x->s, OTR_KIND_APPEND, clock_now_ns, x->author, x->message)->rows = rows;
+	a->changed = true;
+}
+
 static void
 begin_batch(struct session *x)
 {
@@ -1009,6 +1022,7 @@ check_piece(struct session *x, const struct otr_commit_result *result)
 	if (n > left.n)
 		return fail("a piece that added %llu rows, of %zu left", (unsigned long long)commit.added, left.n);
 	a = take(x, n);
+	made_room(x, result->version, &a);
 	x->told += result->added + result->replaced + result->skipped;
 	x->pieces++;
 	progress->commits++;
@@ -1017,6 +1031,9 @@ check_piece(struct session *x, const struct otr_commit_result *result)
 		return fail("a piece: committed %d version %llu added %llu replaced %llu, expected version %llu added %llu replaced %llu", result->committed,
 		    (unsigned long long)result->version, (unsigned long long)result->added, (unsigned long long)result->replaced,
 		    (unsigned long long)newest(&x->s), (unsigned long long)a.added, (unsigned long long)a.replaced);
+	if (commit.rows != x->s.version[newest(&x->s)].rows)
+		return fail("a piece: version %llu has %llu rows, expected %llu", (unsigned long long)newest(&x->s), (unsigned long long)commit.rows,
+		    (unsigned long long)x->s.version[newest(&x->s)].rows);
 	return settle(x);
 }
 
@@ -1029,15 +1046,6 @@ on_piece(void *arg, const struct otr_commit_result *result)
 		x->piece_differs = !check_piece(x, result);
 }
 
-/* Whether a file of fixed size that makes room for one commit may let rows of this time go. */
-static bool
-is_old(struct series *s, int64_t time_ns)
-{
-	const struct view *w = view_at(s, newest(s));
-
-	return w->n > 1 && time_ns < w->t[w->n / 2];
-}
-
 /* The end of a batch: the last commit, or the only one, or none. */
 static bool
 check_commit(struct session *x, const struct otr_commit_result *result)
@@ -1046,11 +1054,8 @@ check_commit(struct session *x, const struct otr_commit_result *result)
 
 	if (!expire(x, result->version > newest(&x->s)))
 		return false;
-	/* room would have been made by letting the oldest rows go, some of these among them: no commit is made if the rest changes nothing */
-	if (result->version == newest(&x->s) && x->s.policies.has_max_size)
-		while (x->done < x->batch.n && is_old(&x->s, x->sorted.t[x->done]))
-			x->done++;
 	a = take(x, x->batch.n - x->done);
+	made_room(x, result->version, &a);
 	progress->commits += a.changed;
 	if (result->committed != (a.changed || x->pieces > 0) || result->version != newest(&x->s))
 		return fail("append: committed %d version %llu, expected %d %llu", result->committed, (unsigned long long)result->version, a.changed,
@@ -1281,6 +1286,21 @@ check_change(struct session *x, struct rng *r, const char *what, const struct ot
 	return versions_are_right(x, r, 2);
 }
 
+/* Whether there are so many rows of one time that a file of fixed size may not have the room to rewrite them in one commit, and it never splits them. */
+static bool
+is_crowded(const struct view *w)
+{
+	size_t i, from = 0;
+
+	for (i = 0; i < w->n; i++) {
+		if (w->t[i] != w->t[from])
+			from = i;
+		if (i - from >= 100)
+			return true;
+	}
+	return false;
+}
+
 static bool
 op_delete(struct session *x, struct rng *r)
 {
@@ -1295,6 +1315,8 @@ op_delete(struct session *x, struct rng *r)
 
 	if (!prepare(x, r))
 		return false;
+	if (x->s.policies.has_max_size && is_crowded(view_at(&x->s, newest(&x->s))))
+		spec.match = NULL;
 	/* all of it now and then */
 	if (spec.match != NULL ? chance(r, 80) : !chance(r, 6))
 		some_range(x, r, view_at(&x->s, newest(&x->s)), &spec.start_ns, &spec.end_ns);
@@ -1538,10 +1560,75 @@ op_refused(struct session *x, struct rng *r)
 	return unchanged(x);
 }
 
-/*
- * COMPACT GOES HERE: op_compact makes a copy by otr_compact (in place, or to another name that then takes this one's place), checks that versions, metadata and
- * records are what they were, and goes on in the compacted file.  The model gets a version of kind OTR_KIND_COMPACT; with dropped history, `oldest` moves to it.
- */
+/* The file written anew, in place or beside it, with its history or without. */
+static bool
+op_compact(struct session *x, struct rng *r)
+{
+	struct otr_compact_options options = { .author = "packer", .message = chance(r, 50) ? "smaller" : NULL, .drop_history = chance(r, 40) };
+	struct otr_compact_result result;
+	struct otr_error err = { .text = "" };
+	struct said said;
+	struct otr *file;
+	struct otr_info info;
+	char beside[1100];
+	size_t rows;
+	bool elsewhere = chance(r, 30);
+	unsigned i;
+
+	/* a writer that stays open goes on in the new file */
+	if (!prepare(x, r))
+		return false;
+	options.deflate = options.drop_history && chance(r, 40);
+	if (options.drop_history && chance(r, 30))
+		do
+			options.page_bytes = 4096u << below(r, 5);
+		while (options.page_bytes < 8 * (48 + 120 * x->s.columns) + 48);
+	if (x->s.policies.has_max_size)
+		options.page_bytes = x->s.schema.page_bytes;
+	if (!options.drop_history)
+		options.page_bytes = 0;
+	say(x, "compact version %llu%s%s, pages of %u%s", (unsigned long long)newest(&x->s), options.drop_history ? ", history dropped" : "",
+	    options.deflate ? ", deflated" : "", options.page_bytes, elsewhere ? ", beside it" : "");
+	snprintf(beside, sizeof beside, "%s.beside", x->path);
+	if (!status_is_ok("otr_compact", otr_compact(x->path, elsewhere ? beside : NULL, &options, &result, &err), &err))
+		return false;
+	if (elsewhere && rename(beside, x->path) != 0)
+		return fail("rename: %s", strerror(errno));
+	for (i = 0; i < READERS; i++) {
+		otr_close(x->reader[i]);
+		x->reader[i] = NULL;
+	}
+	if (elsewhere)                       /* no lock told the writer */
+		close_writer(x);
+	if (!read_slots(x, &said))
+		return false;
+	if (said.horizon_ns < x->s.horizon_ns || said.horizon_ns > retained_from(x))
+		return fail("compact: horizon %lld, it was %lld", (long long)said.horizon_ns, (long long)x->s.horizon_ns);
+	if (said.horizon_ns != x->s.horizon_ns) {
+		series_expire(&x->s, said.horizon_ns, x->s.oldest);
+		x->epoch++;
+	}
+	rows = view_at(&x->s, newest(&x->s))->n;
+	new_version(&x->s, OTR_KIND_COMPACT, clock_now_ns, "packer", options.message != NULL ? options.message : "")->rows = rows;
+	progress->changes++;
+	if (result.version != newest(&x->s) || result.rows != view_at(&x->s, newest(&x->s))->n || result.folded != 0 || result.made != 0 ||
+	    result.bytes_after != said.bytes)
+		return fail("compact: version %llu, rows %llu, folded %llu, made %llu, bytes %llu, expected %llu, %zu, 0, 0, %llu", (unsigned long long)result.version,
+		    (unsigned long long)result.rows, (unsigned long long)result.folded, (unsigned long long)result.made, (unsigned long long)result.bytes_after,
+		    (unsigned long long)newest(&x->s), view_at(&x->s, newest(&x->s))->n, (unsigned long long)said.bytes);
+	if (said.oldest < x->s.oldest || said.oldest > newest(&x->s) || (options.drop_history ? said.oldest != newest(&x->s) : said.oldest > may_prune_to(&x->s)))
+		return fail("compact: the oldest version is %llu, it was %llu", (unsigned long long)said.oldest, (unsigned long long)x->s.oldest);
+	if (said.oldest != x->s.oldest) {
+		series_expire(&x->s, x->s.horizon_ns, said.oldest);
+		x->epoch++;
+	}
+	file = reader_at(x, r, newest(&x->s));
+	if (file == NULL)
+		return false;
+	otr_get_info(file, &info);
+	x->s.schema.page_bytes = otr_schema(file)->page_bytes;
+	return (x->writer == NULL || otr_writer_version(x->writer) <= newest(&x->s)) && versions_are_right(x, r, 4);
+}
 
 /* ---- a session ------------------------------------------------------------------------------------------------------------------- */
 
@@ -1692,7 +1779,7 @@ operate(struct session *x, unsigned i)
 	struct rng r = { .s = x->seed * UINT64_C(0x2545f4914f6cdd1d) + i * UINT64_C(0x9e3779b97f4a7c15) + 1 };
 	unsigned kind = (unsigned)below(&r, 1000);
 	static const struct { unsigned below; bool (*run)(struct session *, struct rng *); } table[] = {
-		{ 400, op_append }, { 420, op_again }, { 445, op_delete }, { 460, op_rollback }, { 485, op_meta }, { 493, op_refused }, /* COMPACT GOES HERE */
+		{ 400, op_append }, { 420, op_again }, { 445, op_delete }, { 460, op_rollback }, { 485, op_meta }, { 493, op_refused }, { 500, op_compact },
 		{ 540, op_dump }, { 650, op_range }, { 740, op_nearest }, { 900, op_windows }, { 950, op_info }, { 970, op_at_time }, { 978, op_scan },
 		{ 988, op_verify }, { 990, op_all }, { 1000, op_pairs },
 	};
