@@ -217,8 +217,8 @@ give_up_bad_root(struct otr__target *t, struct otr_error *err)
 	enum otr__slot_condition c;
 	enum otr_status status = read_root(t, &t->state.slot, err);
 
-	/* a root that cannot be read just now is no reason to write over its slot; a sector that never can be is */
-	if (status == OTR_OK || status == OTR_E_NOMEM)
+	/* a root that cannot be read just now is no reason to write over its slot */
+	if (status != OTR_E_CORRUPT && status != OTR_E_TRUNCATED)
 		return status;
 	status = OTR_OK;
 	other = malloc(sizeof *other);

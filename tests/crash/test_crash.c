@@ -52,7 +52,8 @@ struct history {
 	uint64_t acked;                /* the last version that was acknowledged */
 	const struct series *version[VERSIONS_MAX];     /* of each version that a reader may find; NULL: none */
 	const struct series *inflight; /* of the commit that is being made; NULL: none */
-	int least;                     /* of its rows there may be so few only, where input is committed in pieces (SPEC 9.4) */
+	/* Where input is committed in pieces (SPEC 9.4): it is `base` with all of `batch`, and there may be so much of that only as makes a piece. */
+	const struct series *base, *batch;
 	/* Of the state of the last version acknowledged; one in flight has these or greater ones. */
 	int64_t horizon_ns;
 	uint64_t oldest;
@@ -99,12 +100,35 @@ joined(const struct series *old, const int64_t *t, const double *v, int n)
 	return s;
 }
 
-/* The first n rows. */
-static struct series *
-beginning(const struct series *old, int n)
+/* For the series that was made last: it is not needed. */
+static void
+discard(struct series *s)
 {
-	struct series *s = joined(old, NULL, NULL, 0);
+	made_n--;
+	free(s->t);
+	free(s->v);
+	free(s);
+}
 
+/* The rows as a series of their own, in the order of time, those of one time as they came. */
+static struct series *
+in_order(const int64_t *t, const double *v, int n)
+{
+	struct series *s = joined(NULL, NULL, NULL, 0);
+	int i, k;
+
+	s->t = realloc(s->t, (size_t)(n + 1) * sizeof *s->t);
+	s->v = realloc(s->v, (size_t)(n + 1) * sizeof *s->v);
+	if (s->t == NULL || s->v == NULL)
+		abort();
+	for (i = 0; i < n; i++) {
+		for (k = i; k > 0 && s->t[k - 1] > t[i]; k--) {
+			s->t[k] = s->t[k - 1];
+			s->v[k] = s->v[k - 1];
+		}
+		s->t[k] = t[i];
+		s->v[k] = v[i];
+	}
 	s->n = n;
 	return s;
 }
@@ -171,13 +195,8 @@ struct sim {
 	bool hopeless;                 /* what had to be put back after a failure could not be */
 	bool dead, for_ever, keeps, last_failed;      /* keeps: after a failed sync the cache keeps what is not on disk */
 	enum fault fault;
-	/* the append being made */
-	const int64_t *batch_t;
-	const double *batch_v;
-	int batch_n, batch_done;
 	bool pieces, retains;          /* policies that there are, or were */
 	bool changes;                  /* not only appends after a cut */
-	const struct series *batch_base;
 	/* the monitor */
 	uint8_t guard_now[ROOM / PAGE], guard_disk[ROOM / PAGE];      /* pages that must not be written */
 	bool guard_stale;
@@ -809,21 +828,21 @@ static void
 on_piece(void *arg, const struct otr_commit_result *r)
 {
 	struct sim *s = arg;
+	const struct series *batch = s->h.batch, *whole = s->h.inflight;
 	int n = (int)(r->added + r->replaced + r->skipped);
 
-	if (n > s->batch_n - s->batch_done) {
+	if (n > batch->n) {
 		complain(s, "a piece of more rows than there are", "");
 		return;
 	}
-	s->batch_base = joined(s->batch_base, s->batch_t + s->batch_done, s->batch_v + s->batch_done, n);
-	s->batch_done += n;
-	acknowledge(s, r->version, s->batch_base);
+	s->h.base = joined(s->h.base, batch->t, batch->v, n);
+	s->h.batch = in_order(batch->t + n, batch->v + n, batch->n - n);
+	acknowledge(s, r->version, s->h.base);
+	s->h.inflight = whole;
 	/* the next piece is made under the same lock, from the state that this one left */
 	guard(s, &s->now, s->guard_now, true);
 	memcpy(s->slot_before[0], s->now.bytes + 4096, PAGE);
 	memcpy(s->slot_before[1], s->now.bytes + 8192, PAGE);
-	s->h.least = s->batch_base->n;
-	s->h.inflight = joined(s->batch_base, s->batch_t + s->batch_done, s->batch_v + s->batch_done, s->batch_n - s->batch_done);
 }
 
 /* One commit; the model follows.  OTR_OK, or the error of a call that was made to fail. */
@@ -836,13 +855,9 @@ commit(struct sim *s, struct otr_writer *w, const int64_t *t, const double *v, i
 
 	for (i = 0; i < n; i++)
 		late += t[i] < s->h.horizon_ns;
-	s->batch_t = t;
-	s->batch_v = v;
-	s->batch_n = n;
-	s->batch_done = 0;
-	s->batch_base = newest(s);
-	s->h.inflight = joined(s->batch_base, t, v, n);
-	s->h.least = s->pieces ? s->batch_base->n : s->h.inflight->n;
+	s->h.base = newest(s);
+	s->h.batch = s->pieces ? in_order(t, v, n) : NULL;
+	s->h.inflight = joined(s->h.base, t, v, n);
 	status = one_add(w, t, v, (size_t)n, err);
 	if (status == OTR_OK)
 		status = otr_writer_commit(w, &r, err);
@@ -892,7 +907,7 @@ delete_some(struct sim *s, struct otr_writer *w, bool all, struct otr_error *err
 		spec.end_ns = (i + n < base->n ? base->t[i + n] : base->t[base->n - 1] + 1);
 	}
 	s->h.inflight = without(base, spec.start_ns, spec.end_ns);
-	s->h.least = s->h.inflight->n;
+	s->h.batch = NULL;
 	return changed(s, otr_writer_delete(w, &spec, &r, err), &r);
 }
 
@@ -912,7 +927,7 @@ roll_back(struct sim *s, struct otr_writer *w, struct otr_error *err)
 	if (s->h.version[to] == NULL)
 		to = s->h.acked;
 	s->h.inflight = joined(s->h.version[to], NULL, NULL, 0);
-	s->h.least = s->h.inflight->n;
+	s->h.batch = NULL;
 	status = otr_writer_rollback(w, to, &r, err);
 	return changed(s, status, &r);
 }
@@ -940,7 +955,7 @@ set_meta(struct sim *s, struct otr_writer *w, const struct otr_policies *p, stru
 	to->meta = ++numbers;
 	meta_text(to->meta, text, &change.value_bytes);
 	s->h.inflight = to;
-	s->h.least = to->n;
+	s->h.batch = NULL;
 	status = otr_writer_set_meta(w, &change, 1, p, &r, err);
 	return changed(s, status, &r);
 }
@@ -968,20 +983,59 @@ set_policies(struct sim *s, struct otr_writer *w, struct otr_error *err)
 
 /* ---- what is right ------------------------------------------------------------------------------------------------------- */
 
-/* The rows of s from the horizon on; the last ones may be missing, but for `least`.  *n: how many of s there are then. */
-static bool
-same_rows(struct otr *file, const struct series *s, int64_t horizon_ns, int least, int *all)
+static int
+from_horizon(const struct series *s, int64_t horizon_ns)
 {
-	static int64_t t[100000];
-	static double v[100000];
-	long n = one_read(file, t, v, 100000);
 	int from = 0;
 
 	while (from < s->n && s->t[from] < horizon_ns)
 		from++;
-	*all = from + (int)n;
-	return n >= 0 && *all <= s->n && (*all >= least || from == s->n) &&
-	    (n == 0 || (memcmp(t, s->t + from, (size_t)n * sizeof t[0]) == 0 && memcmp(v, s->v + from, (size_t)n * sizeof v[0]) == 0));
+	return from;
+}
+
+/* The rows of s from the horizon on. */
+static bool
+same_rows(struct otr *file, const struct series *s, int64_t horizon_ns)
+{
+	static int64_t t[100000];
+	static double v[100000];
+	long n = one_read(file, t, v, 100000);
+	int from = from_horizon(s, horizon_ns);
+
+	return n == s->n - from && (n == 0 || (memcmp(t, s->t + from, (size_t)n * sizeof t[0]) == 0 && memcmp(v, s->v + from, (size_t)n * sizeof v[0]) == 0));
+}
+
+/* Of a batch that is committed in pieces, the part that the file has: base and the first rows; NULL if it has none such. */
+static const struct series *
+part_of(struct otr *file, const struct history *h, int64_t horizon_ns)
+{
+	static int64_t t[100000];
+	static double v[100000];
+	long rows = one_read(file, t, v, 100000);
+	int low = 0, high = h->batch->n;
+	struct series *part;
+
+	/* the smallest part of so many rows; more of it may only exchange some */
+	while (low < high) {
+		int middle = (low + high) / 2;
+
+		part = joined(h->base, h->batch->t, h->batch->v, middle);
+		if (part->n - from_horizon(part, horizon_ns) < rows)
+			low = middle + 1;
+		else
+			high = middle;
+		discard(part);
+	}
+	for (; low <= h->batch->n; low++) {
+		part = joined(h->base, h->batch->t, h->batch->v, low);
+		if (same_rows(file, part, horizon_ns))
+			return part;
+		high = part->n - from_horizon(part, horizon_ns);
+		discard(part);
+		if (high > rows)
+			break;
+	}
+	return NULL;
 }
 
 static bool
@@ -1025,12 +1079,12 @@ check_image(struct sim *s, struct image *m, struct history *h, bool may_be_damag
 {
 	int64_t horizon;
 	uint64_t oldest;
-	int least, all;
 	struct otr *file;
 	struct otr_error err;
 	struct otr_info info;
 	enum otr_status status = otr__open_io(reader_of(m), false, 0, &file, &err);
 	bool damaged = status == OTR_E_CORRUPT && may_be_damaged, fallback;
+	bool has_part = false;
 	const struct series *want;
 	char text[96];
 	uint64_t i;
@@ -1056,20 +1110,24 @@ check_image(struct sim *s, struct image *m, struct history *h, bool may_be_damag
 	*version = info.version;
 	want = info.version < VERSIONS_MAX && h->version[info.version] != NULL ? h->version[info.version] :
 	    h->unknown != NULL && h->unknown_version == info.version ? h->unknown : h->inflight;
-	least = want == NULL ? 0 : want == h->inflight ? h->least : want->n;
 	horizon = file->state.slot.horizon_ns;
 	oldest = file->state.slot.oldest_version;
+	if (want != NULL && want == h->inflight && h->batch != NULL && !same_rows(file, want, horizon)) {
+		const struct series *part = part_of(file, h, horizon);
+
+		has_part = part != NULL;
+		if (has_part)
+			want = h->inflight = part;
+	}
 	(void)snprintf(text, sizeof text, "version %llu, acknowledged %llu", (unsigned long long)info.version, (unsigned long long)h->acked);
 	if (info.version < h->acked || (info.version > h->acked && want == NULL))
 		complain(s, "the wrong version", text);
-	else if (!same_rows(file, want, horizon, least, &all))
+	else if (!same_rows(file, want, horizon) && !has_part)
 		complain(s, "wrong rows", text);
 	else if (!same_meta(file, want))
 		complain(s, "wrong metadata", text);
 	else if (horizon < h->horizon_ns || oldest < h->oldest || (info.version == h->acked && (horizon != h->horizon_ns || oldest != h->oldest)))
 		complain(s, "wrong horizon or oldest version", text);
-	else if (all < want->n && least < want->n)
-		h->inflight = beginning(want, all);
 	for (i = 0; i < info.version && i < VERSIONS_MAX; i++) {
 		if (h->version[i] == NULL || (!thorough && i + 1 < info.version && dice(info.version) > 2))
 			continue;
@@ -1082,7 +1140,7 @@ check_image(struct sim *s, struct image *m, struct history *h, bool may_be_damag
 		(void)snprintf(text, sizeof text, "version %llu of %llu", (unsigned long long)i, (unsigned long long)info.version);
 		if (status != OTR_OK)
 			complain(s, text, err.text);
-		else if (!same_rows(file, h->version[i], horizon, h->version[i]->n, &all))
+		else if (!same_rows(file, h->version[i], horizon))
 			complain(s, "wrong rows of an older version", text);
 		else if (!same_meta(file, h->version[i]))
 			complain(s, "wrong metadata of an older version", text);
@@ -1403,8 +1461,6 @@ take_over(struct sim *s)
 		return;
 	}
 	otr_get_info(file, &info);
-	s->h.horizon_ns = file->state.slot.horizon_ns;
-	s->h.oldest = file->state.slot.oldest_version;
 	otr_close(file);
 	if (info.version > s->h.acked && info.version < VERSIONS_MAX)
 		s->h.version[info.version] = s->h.inflight;
