@@ -1643,7 +1643,8 @@ class Verify:
             mark = len(self.findings)
             self.reached_new = self.reached
             self.reached = set()
-            self.seen_tree = {}
+            if other.horizon != kept.horizon:
+                self.seen = {}                                  # what is followed depends on it
             self.state(other, False)
             self.findings[mark:] = ['slot of version %d: %s' % (other.version, f) for f in self.findings[mark:]]
             o.slot = kept
