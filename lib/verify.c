@@ -589,7 +589,8 @@ check_records(struct verifier *v, struct walk *w, uint64_t page, struct summary 
 			}
 		}
 		status = check_version(v, w, r, tree_end, riding, OTR_PLACE_PAGE, page, err);
-		if (status == OTR_OK && riding > 0 && i == log->group[g - 1].record + log->group[g - 1].records - 1)
+		if (status == OTR_OK && riding > 0 && r->version >= v->slot->oldest_version &&
+		    i == log->group[g - 1].record + log->group[g - 1].records - 1)
 			status = check_early(v, w, &log->group[g - 1], page, err);
 		if (status == OTR_OK)
 			status = check_balance(v, w, r, OTR_PLACE_PAGE, page, err);
