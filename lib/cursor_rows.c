@@ -295,6 +295,10 @@ lend_leaf(struct otr_cursor *c, uint64_t position, struct otr_rows *out, struct 
 		end = s->tree.rows;
 	from = first > at.position ? (size_t)(first - at.position) : 0;
 	to = end - at.position < at.rows ? (size_t)(end - at.position) : (size_t)at.rows;
+	/* the rows that ride come after the tree's last row, 4.6-2 */
+	if (s->ride.n > 0 && s->tree.rows - at.position <= at.rows && c->rows.time_ns[s->tree.rows - 1 - at.position] > s->ride.time_ns[0])
+		return otr__fail(err, OTR_E_CORRUPT, "4.6-2", "a row rides at %lld, the tree's last row is at %lld", (long long)s->ride.time_ns[0],
+		    (long long)c->rows.time_ns[s->tree.rows - 1 - at.position]);
 	status = lend(c, &c->rows, from, to, out, err);
 	if (status != OTR_OK)
 		return status;

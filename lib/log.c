@@ -39,14 +39,44 @@ not_found(const struct otr__log *log, uint64_t number, struct otr_error *err)
 	    (unsigned long long)slot->oldest_version, (unsigned long long)slot->version);
 }
 
-/* Decodes the log page that holds version number, or would. */
+/* That a page is what the one that led to it says of it: `after` by its skip or its prev (SPEC 4.5). */
 static enum otr_status
-page_of_version(struct otr__log *log, uint64_t number, struct otr__log_page *out, struct otr_error *err)
+check_step(const struct otr__log_links *after, bool by_skip, const struct otr__log_links *links, const struct otr__ref *ref, struct otr_error *err)
+{
+	enum otr_status status;
+
+	if (links->rewrite == (by_skip ? after->skip_rewrite : after->prev_rewrite) && links->last_version < after->first_version &&
+	    (!by_skip || links->last_version == after->skip_version))
+		return OTR_OK;
+	status = otr__fail(err, OTR_E_CORRUPT, "4.5", "log page of versions %llu to %llu, rewrite %llu: the page after it, from %llu on, says otherwise",
+	    (unsigned long long)links->first_version, (unsigned long long)links->last_version, (unsigned long long)links->rewrite,
+	    (unsigned long long)after->first_version);
+	otr__fail_place(err, (int64_t)ref->page, -1);
+	return status;
+}
+
+/* The newest log page is older than the record area (SPEC 4.3). */
+static enum otr_status
+check_newest(const struct otr__log *log, const struct otr__log_links *links, uint64_t area, struct otr_error *err)
+{
+	enum otr_status status;
+
+	if (links->last_version < area)
+		return OTR_OK;
+	status = otr__fail(err, OTR_E_CORRUPT, "4.3", "log page up to version %llu, the record area begins with %llu",
+	    (unsigned long long)links->last_version, (unsigned long long)area);
+	otr__fail_place(err, (int64_t)log->slot->log.page, -1);
+	return status;
+}
+
+/* Decodes the log page that holds version number, or would; area: the first version of the record area. */
+static enum otr_status
+page_of_version(struct otr__log *log, uint64_t number, uint64_t area, struct otr__log_page *out, struct otr_error *err)
 {
 	struct otr__ref ref = log->slot->log;
-	struct otr__log_links links;
+	struct otr__log_links links, after = { .index = 0 };
 	uint64_t index = 0;
-	bool known = false;
+	bool known = false, by_skip = false;
 
 	if (ref.page == 0)
 		return not_found(log, number, err);
@@ -54,6 +84,8 @@ page_of_version(struct otr__log *log, uint64_t number, struct otr__log_page *out
 		const uint8_t *page;
 		enum otr_status status = otr__log_read(log, &ref, index, known, &page, &links, err);
 
+		if (status == OTR_OK)
+			status = known ? check_step(&after, by_skip, &links, &ref, err) : check_newest(log, &links, area, err);
 		if (status != OTR_OK)
 			return status;
 		if (number >= links.first_version)
@@ -61,7 +93,9 @@ page_of_version(struct otr__log *log, uint64_t number, struct otr__log_page *out
 		if (links.index == 0)
 			return not_found(log, number, err);
 		known = true;
-		if (number <= links.skip_version) {
+		after = links;
+		by_skip = number <= links.skip_version;
+		if (by_skip) {
 			ref = links.skip;
 			index = links.skip_index;
 		} else {
@@ -76,18 +110,23 @@ static enum otr_status
 first_rewrite(struct otr__log *log, uint64_t number, struct otr__kept *kept, struct otr_error *err)
 {
 	struct otr__ref ref = log->slot->log;
+	struct otr__log_links after = { .index = 0 };
 	uint64_t index = 0;
-	bool known = false;
+	bool known = false, by_skip = false;
 
 	for (;;) {
 		struct otr__log_links links;
 		const uint8_t *page;
 		enum otr_status status = otr__log_read(log, &ref, index, known, &page, &links, err);
 
+		if (status == OTR_OK && known)
+			status = check_step(&after, by_skip, &links, &ref, err);
 		if (status != OTR_OK)
 			return status;
 		known = true;
-		if (links.skip_rewrite > number) {
+		after = links;
+		by_skip = links.skip_rewrite > number;
+		if (by_skip) {
 			ref = links.skip;
 			index = links.skip_index;
 		} else if (links.prev_rewrite > number) {
@@ -108,6 +147,9 @@ first_rewrite(struct otr__log *log, uint64_t number, struct otr__kept *kept, str
 			if (status == OTR_OK && i == full.records)
 				status = otr__fail(err, OTR_E_CORRUPT, "4.5", "no kept root after version %llu, though the links say so",
 				    (unsigned long long)number);
+			if (status == OTR_OK && kept->root.page >= log->slot->page_count)
+				status = otr__fail(err, OTR_E_CORRUPT, "5.2", "log page: a kept root is page %llu, pages are up to %llu",
+				    (unsigned long long)kept->root.page, (unsigned long long)log->slot->page_count - 1);
 			otr__log_page_release(&full);
 			return status;
 		}
@@ -266,7 +308,7 @@ version_in_log(struct otr__log *log, uint64_t number, const struct otr__record *
 	uint32_t i;
 
 	otr__log_page_init(&page);
-	status = page_of_version(log, number, &page, err);
+	status = page_of_version(log, number, records > 0 ? record[0].version : log->slot->version, &page, err);
 	if (status == OTR_OK) {
 		for (i = 0; i < page.records && page.record[i].version != number; i++)
 			;
@@ -418,7 +460,7 @@ otr__log_from(struct otr__log *log, uint64_t number, uint64_t *found, struct otr
 		return OTR_OK;
 	}
 	otr__log_page_init(&page);
-	status = page_of_version(log, number, &page, err);
+	status = page_of_version(log, number, records > 0 ? record[0].version : log->slot->version, &page, err);
 	if (status == OTR_OK) {
 		for (i = 0; i + 1 < page.records && page.record[i].version < number; i++)
 			;

@@ -418,6 +418,12 @@ get_bare(const struct decoder *d, uint32_t chunk)
 	return OTR_OK;
 }
 
+static enum otr_status
+deflated(const struct decoder *d, uint32_t chunk)
+{
+	return otr__fail(d->err, OTR_E_CORRUPT, "4.5", "log page: chunk %u is deflated", (unsigned)chunk);
+}
+
 /* n numbers of one of the chunks that are not columns: INT or RAW, no nulls. */
 static enum otr_status
 get_numbers(const struct decoder *d, uint32_t chunk, uint32_t n, uint64_t *value)
@@ -436,6 +442,8 @@ get_numbers(const struct decoder *d, uint32_t chunk, uint32_t n, uint64_t *value
 	if ((header.transform != OTR__INT && header.transform != OTR__RAW) || header.has_presence)
 		return otr__fail(d->err, OTR_E_CORRUPT, "4.5", "log page: chunk %u (%s) has transform %u%s, expected INT or RAW without nulls", (unsigned)chunk,
 		    chunk_name[chunk], header.transform, header.has_presence ? " and nulls" : "");
+	if (header.deflated)
+		return deflated(d, chunk);
 	return otr__chunk_decode(at, len, OTR_I64, n, value, NULL, &has_null, d->scratch, d->err);
 }
 
@@ -683,6 +691,8 @@ get_column(struct decoder *d, uint32_t c)
 	uint32_t chunk = COLUMNS + c, n = d->head.rows;
 	struct otr__rows *rows = &d->log->rows;
 	enum otr_type type = d->schema->column[c].type;
+	struct otr__chunk_header header;
+	enum otr_status status;
 
 	rows->has_null[c] = false;
 	if (n == 0)
@@ -695,6 +705,11 @@ get_column(struct decoder *d, uint32_t c)
 		rows->decoded &= ~((uint64_t)1 << c);
 		return OTR_OK;
 	}
+	status = otr__chunk_peek(d->page + d->offset[chunk], d->offset[chunk + 1] - d->offset[chunk], n, &header, d->err);
+	if (status != OTR_OK)
+		return status;
+	if (header.deflated)
+		return deflated(d, chunk);
 	return otr__chunk_decode(d->page + d->offset[chunk], d->offset[chunk + 1] - d->offset[chunk], (int)type, n, rows->value[c], rows->present[c],
 	    &rows->has_null[c], d->scratch, d->err);
 }

@@ -307,6 +307,8 @@ otr__record_check(const struct otr__record *record, struct otr_error *err)
 		return otr__fail(err, OTR_E_CORRUPT, "2.5", "record %llu: added or removed is above 2^63 - 1", version);
 	if (!record->has_kept)
 		return OTR_OK;
+	if (record->kind != OTR_KIND_MERGE && record->kind != OTR_KIND_DELETE && record->kind != OTR_KIND_ROLLBACK && record->kind != OTR_KIND_COMPACT)
+		return otr__fail(err, OTR_E_CORRUPT, "8.2", "record %llu keeps a root, and is of kind %u", version, (unsigned)record->kind);
 	if (kept->root.page == 0 || kept->root.generation > record->version)
 		return otr__fail(err, OTR_E_CORRUPT, "8.2", "record %llu keeps page %llu of generation %llu as a root", version,
 		    (unsigned long long)kept->root.page, (unsigned long long)kept->root.generation);

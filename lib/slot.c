@@ -465,6 +465,9 @@ check_area(const struct otr__slot *slot, const struct otr_schema *schema, struct
 			status = otr__block_get(&at, schema, NULL, &n, err);
 			riding += record.row_count;
 		}
+		if (status == OTR_OK && record.has_kept && riding > 0)
+			status = otr__fail(err, OTR_E_CORRUPT, "4.6-3", "slot: record %llu keeps a root, behind rows that ride",
+			    (unsigned long long)record.version);
 		if (status == OTR_OK && record.has_kept)
 			status = check_ref(slot, schema->page_bytes, &record.kept.root, "a kept root", err);
 		before = record.version;

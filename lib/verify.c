@@ -68,6 +68,7 @@ struct verifier {
 	bool moved;
 	/* in force while one slot's state is checked */
 	const struct otr__slot *slot;
+	unsigned digits;                     /* of a second's fraction: the most that a row met so far needs */
 	/* findings */
 	struct found *found;
 	size_t n, capacity, faults;
@@ -242,6 +243,20 @@ frame_of(struct verifier *v, unsigned level)
 	return f;
 }
 
+/* Rows before the horizon do not exist. */
+static void
+count_digits(struct verifier *v, const int64_t *time_ns, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && v->digits < 9; i++) {
+		unsigned digits = time_ns[i] % 1000000000 == 0 ? 0 : time_ns[i] % 1000000 == 0 ? 3 : time_ns[i] % 1000 == 0 ? 6 : 9;
+
+		if (digits > v->digits && time_ns[i] >= v->slot->horizon_ns)
+			v->digits = digits;
+	}
+}
+
 static enum otr_status
 check_leaf(struct verifier *v, const struct otr__ref *ref, struct summary *out, struct otr_error *err)
 {
@@ -255,6 +270,7 @@ check_leaf(struct verifier *v, const struct otr__ref *ref, struct summary *out, 
 		status = otr__leaf_decode(page, schema->page_bytes, schema, v->columns, &v->rows, v->scratch, NULL, &what);
 	if (status != OTR_OK)
 		return bad_page(v, ref->page, &what, err);
+	count_digits(v, v->rows.time_ns, v->rows.n);
 	out->known = true;
 	out->rows = v->rows.n;
 	out->first_ns = v->rows.time_ns[0];
@@ -405,9 +421,13 @@ check_tree(struct verifier *v, const struct otr__ref *root, uint64_t rows, uint6
 
 /* The root from which versions are read while the log is walked from the newest record back (SPEC 8.2). */
 struct walk {
+	struct otr__ref root;
 	uint64_t base_row, tree_rows;
 	uint64_t newest_kept;                /* version of the newest record with a kept root, 0: none yet */
 	uint64_t later;                      /* version of the record after this one */
+	bool after;                          /* there is one; and what it says: */
+	enum otr_place place;
+	uint64_t number, version, rows, added, removed;
 	int64_t least_ns;
 };
 
@@ -420,12 +440,33 @@ check_kept(struct verifier *v, struct walk *w, const struct otr__record *r, enum
 		return OTR_OK;
 	if (w->newest_kept == 0)
 		w->newest_kept = r->version;
+	w->root = r->kept.root;
 	w->base_row = r->kept.base_row;
 	w->tree_rows = r->kept.tree_rows;
 	/* the roots of pruned versions may be gone, SPEC 9.5 */
 	if (r->version <= v->slot->oldest_version)
 		return OTR_OK;
 	return check_tree(v, &r->kept.root, r->kept.tree_rows, r->version, place, number, work, err);
+}
+
+/* That the record after r counts on from r, where nothing can have expired (SPEC 4.3-2); then r is the one after. */
+static enum otr_status
+check_balance(struct verifier *v, struct walk *w, const struct otr__record *r, enum otr_place place, uint64_t number, struct otr_error *err)
+{
+	enum otr_status status = OTR_OK;
+
+	if (w->after && v->slot->horizon_ns == INT64_MIN && w->rows != r->rows + w->added - w->removed)
+		status = find(v, err, w->place, w->number, "4.3-2", "version %llu has %llu rows, %llu added and %llu removed; the one before %llu",
+		    (unsigned long long)w->version, (unsigned long long)w->rows, (unsigned long long)w->added, (unsigned long long)w->removed,
+		    (unsigned long long)r->rows);
+	w->after = true;
+	w->place = place;
+	w->number = number;
+	w->version = r->version;
+	w->rows = r->rows;
+	w->added = r->added;
+	w->removed = r->removed;
+	return status;
 }
 
 /* That version r ends within the tree that it is read from: at tree_end, and `riding` rows after it. */
@@ -489,6 +530,35 @@ count_group(struct verifier *v, const struct otr__group *g, uint32_t *count, str
 	return OTR_OK;
 }
 
+/* That the rows of a full group are not before the tree on which they rode (SPEC 4.6-2). */
+static enum otr_status
+check_early(struct verifier *v, const struct walk *w, const struct otr__group *g, uint64_t page, struct otr_error *err)
+{
+	const struct otr__log_page *log = &v->log;
+	struct otr__tree tree;
+	struct otr__leaf_at at;
+	struct otr_error what;
+	int64_t last_ns, least_ns = INT64_MAX;
+	uint64_t rows = g->carried, i;
+
+	if (g->tree_end <= w->base_row || g->tree_end - w->base_row > w->tree_rows)
+		return OTR_OK;
+	/* what cannot be read was found when the tree was checked, or has expired */
+	if (otr__tree_open(&tree, &v->store, &v->header.schema, v->scratch, &w->root, w->tree_rows, w->tree_rows, &what) != OTR_OK ||
+	    otr__tree_leaf_at(&tree, g->tree_end - w->base_row - 1, &at, &what) != OTR_OK || at.last_ns < v->state.slot.horizon_ns ||
+	    otr__tree_leaf_rows(&tree, &at, 0, &v->rows, &what) != OTR_OK)
+		return OTR_OK;
+	last_ns = v->rows.time_ns[g->tree_end - w->base_row - 1 - at.position];
+	for (i = 0; i < g->records; i++)
+		rows += log->record[g->record + i].row_count;
+	for (i = 0; i < rows; i++)
+		least_ns = log->rows.time_ns[g->row + i] < least_ns ? log->rows.time_ns[g->row + i] : least_ns;
+	if (g->duplicates == OTR_KEEP ? least_ns >= last_ns : least_ns > last_ns)
+		return OTR_OK;
+	return find(v, err, OTR_PLACE_PAGE, page, "4.6-2", "a row of a group rode at %lld, the tree's last row was at %lld", (long long)least_ns,
+	    (long long)last_ns);
+}
+
 /* The records of v->log, newest first, against the trees that their versions are read from. */
 static enum otr_status
 check_records(struct verifier *v, struct walk *w, uint64_t page, struct summary *work, struct otr_error *err)
@@ -519,6 +589,11 @@ check_records(struct verifier *v, struct walk *w, uint64_t page, struct summary 
 			}
 		}
 		status = check_version(v, w, r, tree_end, riding, OTR_PLACE_PAGE, page, err);
+		if (status == OTR_OK && riding > 0 && r->version >= v->slot->oldest_version &&
+		    i == log->group[g - 1].record + log->group[g - 1].records - 1)
+			status = check_early(v, w, &log->group[g - 1], page, err);
+		if (status == OTR_OK)
+			status = check_balance(v, w, r, OTR_PLACE_PAGE, page, err);
 		if (status == OTR_OK)
 			status = check_kept(v, w, r, OTR_PLACE_PAGE, page, work, err);
 	}
@@ -775,6 +850,9 @@ check_rows(struct verifier *v, unsigned number, const struct summary *tree, cons
 			status = find(v, err, OTR_PLACE_SLOT, number, "4.6-2", "a row rides at %lld, the tree's last row is at %lld",
 			    (long long)ride->time_ns[0], (long long)last_ns);
 	}
+	count_digits(v, ride->time_ns, ride->n);
+	if (status == OTR_OK && v->digits > s->time_digits)
+		status = find(v, err, OTR_PLACE_SLOT, number, "4.1", "time_digits is %u, a row needs %u", (unsigned)s->time_digits, v->digits);
 	gone = otr__lower_bound(ride->time_ns, ride->n, s->horizon_ns);
 	rows = s->tree_rows - expired + ride->n - gone;
 	if (gone < ride->n) {
@@ -827,6 +905,8 @@ check_area(struct verifier *v, unsigned number, struct walk *w, const struct otr
 		}
 		status = check_version(v, w, &record[i], tree_end, riding, OTR_PLACE_SLOT, number, err);
 		if (status == OTR_OK)
+			status = check_balance(v, w, &record[i], OTR_PLACE_SLOT, number, err);
+		if (status == OTR_OK)
 			status = check_kept(v, w, &record[i], OTR_PLACE_SLOT, number, work, err);
 	}
 	w->later = record[0].version;
@@ -838,7 +918,7 @@ static enum otr_status
 check_state(struct verifier *v, const struct otr__slot *slot, unsigned number, struct otr_error *err)
 {
 	struct otr__record record[OTR__RECORDS_MAX];
-	struct walk w = { .base_row = slot->base_row, .tree_rows = slot->tree_rows };
+	struct walk w = { .root = slot->root, .base_row = slot->base_row, .tree_rows = slot->tree_rows };
 	struct otr__rows carried, ride = { .memory = NULL };
 	struct summary *tree = malloc(2 * sizeof *tree);
 	size_t faults = v->faults;
@@ -852,6 +932,7 @@ check_state(struct verifier *v, const struct otr__slot *slot, unsigned number, s
 		return no_memory(err);
 	}
 	tree[0].known = false;
+	v->digits = 0;
 	status = otr__slot_records(slot, &v->header.schema, &carried, record, &records, &what);
 	if (status == OTR_E_CORRUPT) {
 		status = find(v, err, OTR_PLACE_SLOT, number, what.spec, "%s", what.text);

@@ -619,7 +619,8 @@ class Slot:
         else:
             need(not reserved_time(self.first_ns) and not reserved_time(self.last_ns)
                  and self.first_ns <= self.last_ns, 'first_ns or last_ns')
-        need(self.newest_rewrite <= self.version and self.oldest <= self.version, 'newest_rewrite or oldest_version')
+            need(self.first_ns >= self.horizon, 'the first row is before the horizon', '4.1-1')
+        need(self.newest_rewrite <= self.version and self.oldest <= self.version, 'newest_rewrite or oldest_version', '4.1-1')
         f, self.freed_now, area = u16(b, 256), u16(b, 258), u16(b, 260)
         need(f <= 64 and self.freed_now <= f, 'freed')
         need(area % 8 == 0 and 264 + 8 * f + area <= 4032, 'area_bytes')
@@ -813,7 +814,8 @@ def parse_log_page(b, header, where):
         if r.has_root:
             need(kept < K, 'kept roots')
             x = [f[name][kept] for name in ROOT_FIELDS]
-            need(x[0] >= header.first_page and 0 <= x[2] < 1 << 32 and x[1] >= 0 and x[3] >= 0 and x[4] > 0, 'a kept root')
+            need(x[0] >= header.first_page, 'a kept root is page %d' % x[0], '5.2')
+            need(0 <= x[2] < 1 << 32 and x[1] >= 0 and x[3] >= 0 and x[4] > 0, 'a kept root')
             need(r.kind in REWRITES, 'a kept root in a record of kind %s' % KINDS[r.kind], '8.2')
             r.kept = ((x[0], x[1], x[2]), x[3], x[4])
             kept += 1
@@ -1293,9 +1295,10 @@ class Otr:
             out.append((ref, rows, first, last, words))
         return out
 
-    def leaves(self, root, tree_rows, limit):
-        """Leaves of a tree in order; entries that end before the horizon are not followed: (rows, None)."""
+    def leaves(self, root, tree_rows, limit, wanted=None):
+        """Leaves of a tree in order; entries that end before the horizon are not followed: (rows, None). wanted: only the one with that row is."""
         budget = [self.slot.page_count]
+        passed = [0]
 
         def walk(ref, level, limit, expect):
             budget[0] -= 1
@@ -1309,6 +1312,7 @@ class Otr:
                     damaged(where, "rows or times are not the parent's", '5.3-3')
                 if level is None and leaf.rows != tree_rows:
                     damaged(where, 'rows of the root are not tree_rows', '5.3-7')
+                passed[0] += leaf.rows
                 yield leaf.rows, leaf
                 return
             entries = self.parse_inner(b, where)
@@ -1318,7 +1322,8 @@ class Otr:
             if level is None and total != tree_rows:
                 damaged(where, 'rows of the root are not tree_rows', '5.3-7')
             for ref, rows, first, last, _ in entries:
-                if last < self.slot.horizon:
+                if last < self.slot.horizon or wanted is not None and not passed[0] <= wanted < passed[0] + rows:
+                    passed[0] += rows
                     yield rows, None
                 else:
                     yield from walk(ref, b[5] - 1, u64(b, 32), (rows, first, last))
@@ -1344,10 +1349,16 @@ class Otr:
             damaged(p.where, 'the log overlaps the record area', '4.3')
         return p
 
-    def log_step(self, p, ref, limit_index):
+    def log_step(self, p, skip=False):
+        """The log page that prev or skip leads to; it must be what p says of it."""
+        ref = p.skip if skip else p.prev
         q = self.log_page(ref, ref[1])
-        if q.index >= p.index:
-            damaged(q.where, 'index does not descend', '4.5')
+        if q.index != (p.skip_index if skip else p.index - 1):
+            damaged(p.where, '%s leads to log page %d' % ('skip' if skip else 'prev', q.index), '4.5')
+        if q.rewrite != (p.skip_rewrite if skip else p.prev_rewrite):
+            damaged(p.where, 'skip_rewrite' if skip else 'prev_rewrite', '4.5')
+        if q.last_version >= p.first_version or skip and q.last_version != p.skip_version:
+            damaged(p.where, 'skip_version' if skip else 'overlaps the page before', '4.5')
         return q
 
     def find(self, V):
@@ -1363,7 +1374,7 @@ class Otr:
             if p.index == 0:
                 p = None
             else:
-                p = self.log_step(p, p.skip if V <= p.skip_version else p.prev, p.index)
+                p = self.log_step(p, V <= p.skip_version)
         for i, r in enumerate(p.records if p else []):
             if r.version == V:
                 return r, p, i
@@ -1385,7 +1396,7 @@ class Otr:
                 break
             if p.index == 0 or p.first_version <= self.slot.oldest:
                 break
-            p = self.log_step(p, p.skip if p.skip_least > T else p.prev, p.index)
+            p = self.log_step(p, p.skip_least > T)
         raise OtrError('argument', 'time', 'no version that is kept is as old as that', '8.4')
 
     def tree_of(self, V):
@@ -1396,9 +1407,9 @@ class Otr:
             if p and p.rewrite > V:
                 while True:
                     if p.index and p.skip_rewrite > V:
-                        p = self.log_step(p, p.skip, p.index)
+                        p = self.log_step(p, True)
                     elif p.index and p.prev_rewrite > V:
-                        p = self.log_step(p, p.prev, p.index)
+                        p = self.log_step(p)
                     else:
                         break
                 for r in p.records:
@@ -1409,6 +1420,13 @@ class Otr:
                 if r.kept and r.version > V:
                     return r.kept + (r.version,)
         return s.root, s.base_row, s.tree_rows, s.version
+
+    def time_of_row(self, root, tree_rows, limit, k):
+        """The time of row k of a tree; None if it has expired."""
+        for n, leaf in self.leaves(root, tree_rows, limit, k):
+            if k < n:
+                return leaf and leaf.times[k]
+            k -= n
 
     def snapshot(self, V):
         """(record, root, base_row, tree_rows, limit, number of tree rows to take, riding rows joined)."""
@@ -1488,7 +1506,7 @@ class Otr:
                 yield r
             if p.index == 0 or p.first_version <= self.slot.oldest:
                 return
-            p = self.log_step(p, p.prev, p.index)
+            p = self.log_step(p)
 
     # ---- metadata (5.6)
 
@@ -1643,7 +1661,8 @@ class Verify:
             mark = len(self.findings)
             self.reached_new = self.reached
             self.reached = set()
-            self.seen_tree = {}
+            if other.horizon != kept.horizon:
+                self.seen = {}                                  # what is followed depends on it
             self.state(other, False)
             self.findings[mark:] = ['slot of version %d: %s' % (other.version, f) for f in self.findings[mark:]]
             o.slot = kept
@@ -1684,7 +1703,7 @@ class Verify:
             self.find('slot', 'oldest_version %d is not in the log' % s.oldest, '4.1')
         for r, p, i in records:
             if r.version >= s.oldest:
-                self.tried(self.version, r)
+                self.tried(self.version, r, p, i)
         self.metadata(s)
         self.rows(s)
         lazy = s.horizon != TMIN or s.oldest > 0 or s.history != 0      # 4.1-2: what went may still count
@@ -1694,11 +1713,16 @@ class Verify:
             if n in self.reached:
                 self.find('slot', 'freed page %d is in use' % n, '9.2')
 
-    def version(self, r):
+    def version(self, r, p, i):
         rec, root, base, tree_rows, limit, take, riding = self.o.snapshot(r.version)
+        policy = next((g.policy for g in p.groups if g.first <= i < g.end), REPLACE) if p else self.o.slot.duplicates
         n = take + len(riding)
         if self.o.slot.horizon == TMIN and n != rec.rows:
             self.find('version %d' % r.version, 'has %d rows, its record says %d' % (n, rec.rows), '8.3')
+        if riding and take:
+            last = self.o.time_of_row(root, tree_rows, limit, take - 1)
+            if last is not None and (riding[0][0] < last or riding[0][0] == last and policy != KEEP):
+                self.find('version %d' % r.version, 'a riding row is not after the tree', '4.6-2')
 
     def rows(self, s):
         o = self.o
@@ -1749,14 +1773,7 @@ class Verify:
             out = [(r, p, i) for i, r in enumerate(p.records)] + out
             if p.index == 0 or p.first_version <= s.oldest:
                 break
-            q = o.log_step(p, p.prev, p.index)
-            if q.index != p.index - 1:
-                self.find(p.where, 'prev is not the page before', '4.5')
-            if q.rewrite != p.prev_rewrite:
-                self.find(p.where, 'prev_rewrite', '4.5')
-            if q.last_version >= p.first_version:
-                self.find(p.where, 'overlaps the page before', '4.5')
-            p = q
+            p = o.log_step(p)
         by_index = {p.index: p for p in pages}
         for p in pages:
             if p.index == 0:

@@ -3,7 +3,7 @@
 
     sums       SHA256SUMS has the hash of each file
     minimal    appendix B on all good files
-    dump       tests/otr_reader.py on all good files: .csv, .versions, .log, .meta
+    dump       tests/otr_reader.py on all good files: .csv, .versions, .log, .meta, .metas
     verify     it finds nothing on good files, or what .expect says
     bad        bad- and unsupported- files: status, answer and rule of .expect
     readme     each file has its sentence in README.md
@@ -35,8 +35,12 @@ def fail(name, text):
         print('%s: %s' % (name, text))
 
 
+CLASS_D = 'good-110', 'good-139'
+
+
 def names(prefix):
-    return sorted(n[:-4] for n in os.listdir(TEXTS) if n.startswith(prefix) and n.endswith('.txt'))
+    """Of the texts, and of the files that are kept packed."""
+    return sorted(re.sub(r'\.(txt|otr\.xz)$', '', n) for n in os.listdir(TEXTS) if n.startswith(prefix) and re.search(r'\.(txt|otr\.xz)$', n))
 
 
 def run(main, argv):
@@ -51,6 +55,7 @@ def run(main, argv):
 
 
 def expect(name):
+    """(status of a dump, what it says, status of a verification, rule)"""
     e = {}
     try:
         with open(os.path.join(TEXTS, name + '.expect')) as f:
@@ -63,6 +68,20 @@ def expect(name):
     return int(dump), says, int(e.get('verify', '0')), e.get('rule')
 
 
+def asked(name):
+    """Of .expect, what else is asked: [(option or None, version or None, status, what is said)] of lines `at V`, `meta V`, `log`."""
+    out = []
+    try:
+        lines = text_of(name + '.expect').splitlines()
+    except FileNotFoundError:
+        return []
+    for line in lines:
+        m = re.fullmatch('(at|meta) ([0-9]+) ([0-9])(?: (.*))?', line) or re.fullmatch('(log)() ([0-9])(?: (.*))?', line)
+        if m:
+            out.append((m[1], m[2], int(m[3]), m[4] or ''))
+    return out
+
+
 def text_of(path):
     with open(os.path.join(TEXTS, path), encoding='utf-8', newline='') as f:
         return f.read()
@@ -73,6 +92,37 @@ def same_csv(name, out):
         return out == text_of(name + '.csv')
     except FileNotFoundError:
         return hashlib.sha256(out.encode()).hexdigest() == text_of(name + '.csv.sha256').split()[0]
+
+
+class Versions:
+    """What NAME.versions or NAME.versions.sha256 says of each version, oldest first."""
+
+    def __init__(self, name):
+        self.want = {}
+        if os.path.exists(os.path.join(TEXTS, name + '.versions')):
+            self.want = {int(v): text for v, text in parts(name + '.versions')}
+        elif os.path.exists(os.path.join(TEXTS, name + '.versions.sha256')):
+            for line in text_of(name + '.versions.sha256').splitlines():
+                digest, _, v = line.split()
+                self.want[int(v)] = digest
+
+    def same(self, v, out):
+        return self.want[v] in (out, hashlib.sha256(out.encode()).hexdigest())
+
+
+def parts(path):
+    """[(version, text)] of a file with a line `# version V` before each."""
+    return [tuple(part.split('\n', 1)) for part in re.split('^# version ', text_of(path), flags=re.M)[1:]]
+
+
+def commits(name):
+    """[(version, time of its commit)] of NAME.log, newest first; a time has nine digits, so texts compare as times do."""
+    return [(int(v), t) for v, t in re.findall(r'^(\d+),(\d{4}-\d\d-\d\dT[\d:.]+Z),', text_of(name + '.log'), re.M)]
+
+
+def as_of(log, time):
+    """8.4: the newest version committed by then, sought from the newest back."""
+    return next(v for v, t in log if t <= time)
 
 
 def sums(folder):
@@ -98,7 +148,7 @@ def minimal(folder):
             sys.argv = old
     for n in names('good-'):
         status, out, err = run(main, [os.path.join(folder, n + '.otr')])
-        if n.startswith('good-110'):
+        if n.startswith(CLASS_D):
             if status != 4 or 'unsupported' not in err:
                 fail(n, 'no class D, and not said: %d %s' % (status, err))
         elif status or not same_csv(n, out):
@@ -120,19 +170,35 @@ def dump(folder):
         says = expect(n)[1]
         if status or not same_csv(n, out) or says not in err or (says == '') != (err == ''):
             fail(n, 'status %d, or not as the .csv, or said: %s' % (status, err))
-        if n.startswith('good-110') and run(reader.main, ['--no-deflate', path])[0] != 4:
+        if n.startswith(CLASS_D) and run(reader.main, ['--no-deflate', path])[0] != 4:
             fail(n, 'read without class D')
         for option, suffix in (('--log', '.log'), ('--meta', '.meta')):
             if os.path.exists(os.path.join(TEXTS, n + suffix)):
                 status, out, err = run(reader.main, [option, path])
                 if status or out != text_of(n + suffix):
                     fail(n + suffix, 'differs: %s' % err)
-        if os.path.exists(os.path.join(TEXTS, n + '.versions')):
-            for part in re.split('^# version ', text_of(n + '.versions'), flags=re.M)[1:]:
-                v, _, want = part.partition('\n')
-                status, out, err = run(reader.main, ['--at', v, path])
+        versions = Versions(n)
+        for v in versions.want:
+            status, out, err = run(reader.main, ['--at', str(v), path])
+            if status or not versions.same(v, out):
+                fail(n, 'version %s differs: %s' % (v, err))
+        if os.path.exists(os.path.join(TEXTS, n + '.metas')):
+            for v, want in parts(n + '.metas'):
+                status, out, err = run(reader.main, ['--meta', '--at', v, path])
                 if status or out != want:
-                    fail(n, 'version %s differs: %s' % (v, err))
+                    fail(n, 'metadata of version %s differ: %s' % (v, err))
+        if not versions.want:
+            continue
+        log = commits(n)
+        if sorted(v for v, _ in log) != list(versions.want):
+            fail(n, 'versions of .log are not those of .versions')
+        for _, time in log:
+            status, out, err = run(reader.main, ['--at', time, path])
+            if status or not versions.same(as_of(log, time), out):
+                fail(n, 'as of %s differs: %s' % (time, err))
+        first = min(versions.want)
+        if first and run(reader.main, ['--at', str(first - 1), path])[0] != 2:
+            fail(n, 'version %d is read, though it is pruned' % (first - 1))
 
 
 def verify(folder):
@@ -150,6 +216,10 @@ def bad(folder):
         got, out, err = run(reader.main, [path])
         if got != status or (status and says not in err):
             fail(n, 'status %d, want %d %s: %s' % (got, status, says, err))
+        for what, v, status, says in asked(n):
+            got, out, err = run(reader.main, {'at': ['--at', v], 'meta': ['--meta', '--at', v], 'log': ['--log']}[what] + [path])
+            if got != status or (status and says not in err):
+                fail(n, '%s %s: status %d, want %d %s: %s' % (what, v, got, status, says, err))
         got, out, err = run(reader.main, ['--verify', path])
         if got != verdict or '(SPEC %s)' % rule not in out + err:
             fail(n, 'verify is %d, want %d and rule %s: %s%s' % (got, verdict, rule, out, err))

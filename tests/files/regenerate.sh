@@ -6,23 +6,40 @@ cd "$(dirname "$0")"
 bin=../../build/files
 rm -rf "$bin"
 ../mkotr -a . "$bin"
-rm -f good-*.csv good-*.csv.sha256 good-*.versions good-*.log good-*.meta
-for t in good-*.txt; do
-    n=${t%.txt}
-    python3 ../otr_reader.py "$bin/$n.otr" > "$n.csv" 2> /dev/null
-    if [ "$(wc -c < "$n.csv")" -gt 65536 ]; then
-        sha256sum "$n.csv" > "$n.csv.sha256"
-        rm "$n.csv"
-    fi
-    case $n in
-    good-08*|good-09*)
-        python3 ../otr_reader.py --log "$bin/$n.otr" > "$n.log"
-        python3 ../otr_reader.py --meta "$bin/$n.otr" > "$n.meta"
-        [ "$(wc -l < "$n.meta")" -gt 1 ] || rm "$n.meta"
-        for v in $(tail -n +2 "$n.log" | cut -d, -f1 | grep -x '[0-9]*' | sort -n); do
-            echo "# version $v"
-            python3 ../otr_reader.py --at "$v" "$bin/$n.otr"
-        done > "$n.versions" ;;
-    esac
+rm -f good-*.csv good-*.csv.sha256 good-*.versions good-*.versions.sha256 good-*.log good-*.meta good-*.metas
+read() {
+	python3 ../otr_reader.py "$@" "$bin/$n.otr"
+}
+for t in good-*.txt good-*.otr.xz; do
+	n=${t%.txt}
+	n=${n%.otr.xz}
+	read > "$n.csv" 2> /dev/null
+	if [ "$(wc -c < "$n.csv")" -gt 65536 ]; then
+		sha256sum "$n.csv" > "$n.csv.sha256"
+		rm "$n.csv"
+	fi
+	case $n in
+	good-08*|good-09*|good-13[1-9]*|good-140*) ;;
+	*) continue ;;
+	esac
+	read --log > "$n.log"
+	versions=$(tail -n +2 "$n.log" | cut -d, -f1 | grep -x '[0-9]*' | sort -n)
+	for v in $versions; do
+		echo "# version $v"
+		read --at "$v"
+	done > "$n.versions"
+	if [ "$(wc -c < "$n.versions")" -gt 65536 ]; then
+		for v in $versions; do
+			read --at "$v" | sha256sum | sed "s/-$/version $v/"
+		done > "$n.versions.sha256"
+		rm "$n.versions"
+	fi
+	read --meta > "$n.meta"
+	for v in $versions; do
+		echo "# version $v"
+		read --meta --at "$v"
+	done > "$n.metas"
+	[ "$(wc -l < "$n.meta")" -gt 1 ] || rm "$n.meta"
+	grep -vqx '# version [0-9]*\|key,value' "$n.metas" || rm "$n.metas"
 done
 (cd "$bin" && sha256sum *.otr) > SHA256SUMS

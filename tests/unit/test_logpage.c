@@ -376,6 +376,7 @@ make_mixed(uint32_t records, uint64_t index)
 			append_rows(&log_page.rows, record.row_count, false);
 		} else if (below(8) == 0) {
 			record.has_kept = true;
+			record.kind = OTR_KIND_ROLLBACK;       /* 8.2: a rewrite */
 			record.kept = (struct otr__kept){ .root = { 16 + below(1000), below(version + 1), (uint32_t)tap_random(&state) },
 				.base_row = below(1000), .tree_rows = 1 + below(1u << 20) };
 		}

@@ -201,6 +201,7 @@ make_record(struct otr__record *record)
 	record->rows = below(record->rows_ever + 1);
 	if (below(3) == 0) {
 		record->has_kept = true;
+		record->kind = OTR_KIND_DELETE;           /* 8.2: a rewrite */
 		record->kept = (struct otr__kept){ .root = { 1 + below(1000), below(record->version + 1), (uint32_t)tap_random(&state) },
 			.base_row = below(1000), .tree_rows = 1 + below(1000) };
 	} else if (below(2) == 0) {

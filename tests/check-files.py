@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""The tools over the sample files of tests/files: what they print is what the files beside the texts say, which no tool made.
+
+Every kept version of every file, by number and by time, the log, the metadata; each bad file's status and answer.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import spec_check as spec  # noqa: E402
+
+BIN = os.environ.get('OTR_BIN', os.path.join(spec.TOP, 'build/release'))
+
+
+def tool(name, *argv):
+    r = subprocess.run([os.path.join(BIN, name)] + list(argv), capture_output=True, encoding='utf-8', errors='replace')
+    return r.returncode, r.stdout, r.stderr
+
+
+def own(out):
+    """otr-meta shows the policies, too."""
+    return ''.join(line for line in out.splitlines(True) if not line.startswith('otr.'))
+
+
+def good(folder, say):
+    for n in spec.names('good-'):
+        status, out, err = tool('otr-dump', os.path.join(folder, n + '.otr'))
+        says, fault = spec.expect(n)[1:3]
+        if status or not spec.same_csv(n, out) or says and not err or err and not says and not fault:
+            say(n, 'status %d, or not as the .csv, or said: %s' % (status, err))
+
+
+def versions(folder, say):
+    for n in spec.names('good-'):
+        path, kept = os.path.join(folder, n + '.otr'), spec.Versions(n)
+        if not kept.want:
+            continue
+        log = spec.commits(n)
+        for at, v in [(str(v), v) for v in kept.want] + [(t, spec.as_of(log, t)) for _, t in log]:
+            status, out, err = tool('otr-dump', '--at', at, path)
+            if status or not kept.same(v, out):
+                say(n, '--at %s: status %d, or not version %d: %s' % (at, status, v, err))
+        first = min(kept.want)
+        if first and tool('otr-dump', '--at', str(first - 1), path)[0] != 2:
+            say(n, 'version %d is read, though it is pruned' % (first - 1))
+
+
+def log_meta(folder, say):
+    for n in spec.names('good-'):
+        path = os.path.join(folder, n + '.otr')
+        wanted = []
+        if os.path.exists(os.path.join(spec.TEXTS, n + '.log')):
+            wanted.append((('otr-log', path), spec.text_of(n + '.log')))
+        if os.path.exists(os.path.join(spec.TEXTS, n + '.meta')):
+            wanted.append((('otr-meta', path), spec.text_of(n + '.meta')))
+        if os.path.exists(os.path.join(spec.TEXTS, n + '.metas')):
+            wanted += [(('otr-meta', '--at', v, path), want) for v, want in spec.parts(n + '.metas')]
+        for argv, want in wanted:
+            status, out, err = tool(*argv)
+            if status or own(out) != want:
+                say(n, '%s: status %d, or it differs: %s' % (' '.join(argv[:-1]), status, err))
+
+
+def verify(folder, say):
+    for n in spec.names(''):
+        status, out, err = tool('otr-verify', os.path.join(folder, n + '.otr'))
+        if status != spec.expect(n)[2]:
+            say(n, 'status %d, want %d: %s%s' % (status, spec.expect(n)[2], out, err))
+
+
+def bad(folder, say):
+    for n in spec.names('bad-') + spec.names('unsupported-'):
+        path = os.path.join(folder, n + '.otr')
+        status, says = spec.expect(n)[:2]
+        for what, v, status, says in [('dump', '', status, says)] + spec.asked(n):
+            argv = {'dump': ['otr-dump'], 'at': ['otr-dump', '--at', v], 'meta': ['otr-meta', '--at', v], 'log': ['otr-log']}[what]
+            got, out, err = tool(*argv, path)
+            if got != status or status and says not in err and not ('cannot be read' in err and 'is read' in err):     # 10.4-4
+                say(n, '%s: status %d, want %d %s: %s' % (' '.join(argv), got, status, says, err))
+
+
+TESTS = [(good, 'otr-dump prints each good file as its .csv, and warns where it should'),
+         (versions, 'otr-dump --at prints every kept version, by number and by time'),
+         (log_meta, 'otr-log and otr-meta print the log and the metadata of each version'),
+         (verify, 'otr-verify finds what .expect says, and nothing else'),
+         (bad, 'bad and unsupported files: status and answer')]
+
+
+def main():
+    failed = 0
+    print('1..%d' % len(TESTS))
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, os.path.join(spec.TOP, 'tests/mkotr'), '-a', spec.TEXTS, folder], check=True)
+        for n, (test, name) in enumerate(TESTS, 1):
+            wrong = []
+            test(folder, lambda file, text: wrong.append('%s: %s' % (file, text.strip())))
+            print('%s %d - %s' % ('not ok' if wrong else 'ok', n, name), flush=True)
+            for text in wrong[:20]:
+                print('#   ' + text.replace('\n', '\n#     '))
+            failed += bool(wrong)
+    return failed != 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
