@@ -210,6 +210,15 @@ PY
 	plain out
 }
 
+@test "controls of the reading direction: \\u in JSON, \\x in text" {
+	otr-create a.otr v
+	expect 0 otr-meta a.otr $'k=a\xe2\x80\xaeb\xe2\x81\xa6c\xe2\x80\x8fd\xe2\x81\xa9\xe2\x80\x94'
+	expect 0 otr-meta --json a.otr
+	grep -qF '"a\u202eb\u2066c\u200fd\u2069'$'\xe2\x80\x94"' out
+	expect 0 otr-meta a.otr
+	grep -qxF 'k,a\xe2\x80\xaeb\xe2\x81\xa6c\xe2\x80\x8fd\xe2\x81\xa9'$'\xe2\x80\x94' out
+}
+
 @test "the lock of another writer: 6; no room on the disk: 5; a pipe closed, a full stdout" {
 	otr-create --meta a=1 a.otr v
 	sha256sum a.otr >sum
