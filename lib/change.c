@@ -262,13 +262,15 @@ change_meta(struct otr__commit *k, const struct otr_meta_change *change, size_t 
 	enum otr_status status = changed_stream(t, change, count, &bytes, &len, &differs, err);
 
 	*committed = policy || differs;
+	if (status == OTR_OK && (differs || (policy && policies->max_bytes != t->state.slot.policies.max_bytes)))
+		status = otr__metadata_check(&t->header.schema, policy ? policies : &t->state.slot.policies, len, err);
 	if (status == OTR_OK && *committed) {
 		/* what rides came under the old duplicate policy; all else of the new ones holds from here on */
 		if (policy) {
 			k->slot.policies = *policies;
 			k->slot.policies.duplicates = t->state.slot.policies.duplicates;
 		}
-		status = settle(k, record, len / t->header.schema.page_bytes + 2, err);
+		status = settle(k, record, differs ? otr__metadata_pages(t->header.schema.page_bytes, len) : 0, err);
 		if (policy) {
 			k->slot.policies.duplicates = policies->duplicates;
 			if (policies->max_bytes != t->state.slot.policies.max_bytes)
@@ -309,22 +311,21 @@ otr__change_meta(struct otr__target *t, const struct otr__patience *patience, co
 
 /* ---- rollback ----------------------------------------------------------------------------------------------------------- */
 
-/* Metadata as they were at version, as a new chain where they differ from those in force. */
+/* Metadata as they were at version: *bytes is the caller's.  *differ: from those in force, so that they take pages. */
 static enum otr_status
-restore_metadata(struct otr__commit *k, uint64_t version, struct otr_error *err)
+metadata_of(struct otr__target *t, uint64_t version, uint8_t **bytes, size_t *len, bool *differ, struct otr_error *err)
 {
-	struct otr__target *t = k->target;
-	uint8_t *old = NULL, *now = NULL;
-	size_t old_len, now_len;
-	enum otr_status status = read_metadata(t, version, &old, &old_len, err);
+	uint8_t *now = NULL;
+	size_t now_len;
+	enum otr_status status = read_metadata(t, version, bytes, len, err);
 
+	*differ = false;
 	if (status == OTR_OK)
 		status = read_metadata(t, t->state.slot.version, &now, &now_len, err);
-	if (status == OTR_OK && (old_len != now_len || (old_len > 0 && memcmp(old, now, old_len) != 0)))
-		status = otr__metadata_write(&k->space, old, old_len, &k->slot.metadata, err);
-	free(old);
+	if (status == OTR_OK)
+		*differ = *len != now_len || (now_len > 0 && memcmp(*bytes, now, now_len) != 0);
 	free(now);
-	return status;
+	return status == OTR_OK && *differ ? otr__metadata_check(&t->header.schema, &t->state.slot.policies, *len, err) : status;
 }
 
 /* How many of the first n rows of root have not expired. */
@@ -391,29 +392,45 @@ restore_tree(struct otr__commit *k, const struct otr__version *v, const struct o
 	return status;
 }
 
+/* k->root and metadata as v has them. */
+static enum otr_status
+restore(struct otr__commit *k, const struct otr__version *v, const struct otr__root *base, const uint8_t *bytes, size_t len, bool differ,
+    struct otr_error *err)
+{
+	enum otr_status status = restore_tree(k, v, base, err);
+
+	k->recount = true;                   /* it may have been pruned just now */
+	if (status == OTR_OK && differ)
+		status = otr__metadata_write(&k->space, bytes, len, &k->slot.metadata, err);
+	if (status == OTR_OK)
+		status = otr__commit_count(k, err);
+	k->slot.time_digits = v->record.time_digits;
+	return status;
+}
+
 static enum otr_status
 roll_back(struct otr__commit *k, const struct otr__version *v, struct otr__record *record, struct otr_error *err)
 {
+	struct otr__target *t = k->target;
 	uint64_t before, pages;
 	struct otr__root base;
-	enum otr_status status = otr__retain_pages(k, v->ride.n, &pages, err);
+	uint8_t *bytes = NULL;
+	size_t len;
+	bool differ;
+	enum otr_status status = metadata_of(t, v->record.version, &bytes, &len, &differ, err);
 
 	if (status == OTR_OK)
-		status = settle(k, record, pages + 2, err);
-	if (status != OTR_OK)
-		return status;
-	before = k->slot.rows;               /* without those that expire by this commit (SPEC 4.3-2) */
-	base = k->root;
-	otr__commit_keep(k, &base, record);
-	if (v->record.version < k->target->state.slot.version) {
-		k->recount = true;               /* it may have been pruned just now */
-		status = restore_tree(k, v, &base, err);
-		if (status == OTR_OK)
-			status = restore_metadata(k, v->record.version, err);
-		if (status == OTR_OK)
-			status = otr__commit_count(k, err);
-		k->slot.time_digits = v->record.time_digits;
+		status = otr__retain_pages(k, v->ride.n, &pages, err);
+	if (status == OTR_OK)
+		status = settle(k, record, pages + (differ ? otr__metadata_pages(t->header.schema.page_bytes, len) : 0), err);
+	if (status == OTR_OK) {
+		before = k->slot.rows;       /* without those that expire by this commit (SPEC 4.3-2) */
+		base = k->root;
+		otr__commit_keep(k, &base, record);
+		if (v->record.version < t->state.slot.version)
+			status = restore(k, v, &base, bytes, len, differ, err);
 	}
+	free(bytes);
 	if (status != OTR_OK)
 		return status;
 	record->added = k->slot.rows > before ? k->slot.rows - before : 0;

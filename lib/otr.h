@@ -147,7 +147,7 @@ struct otr_create_options {
 /*
  * Makes an empty series at path: under a temporary name in the same directory, synced, locked, linked (or renamed) into place, the
  * directory synced (SPEC 10.3).
- * Returns OTR_OK; OTR_E_ARG for a schema, policy or metadata outside its limits; OTR_E_EXISTS if path exists (with replace: if it is no
+ * Returns OTR_OK; OTR_E_ARG for a schema, policy or metadata outside its limits; OTR_E_LIMIT for metadata of more than a sixteenth of max_bytes; OTR_E_EXISTS if path exists (with replace: if it is no
  * regular file); OTR_E_BUSY; OTR_E_IO; OTR_E_NOMEM.  After any failure no new name is left behind.
  */
 OTR_MUST_CHECK enum otr_status otr_create(const char *path, const struct otr_schema *schema, const struct otr_create_options *options,
@@ -475,7 +475,7 @@ OTR_MUST_CHECK enum otr_status otr_writer_delete(struct otr_writer *writer, cons
 /*
  * Makes a version whose rows and metadata are those of an older one, but for rows that have expired; policies stay (SPEC 8.6).  Always a commit.
  * Works also where the newest slot is damaged, or its root page: then the version goes on from the sound slot (SPEC 10.2-2).
- * OTR_E_NOTFOUND: no such version, or pruned (the text names the oldest kept).
+ * OTR_E_NOTFOUND: no such version, or pruned (the text names the oldest kept).  OTR_E_LIMIT: its metadata are more than max_bytes has room for now.
  */
 OTR_MUST_CHECK enum otr_status otr_writer_rollback(struct otr_writer *writer, uint64_t version, struct otr_change_result *result, struct otr_error *err);
 
@@ -488,6 +488,7 @@ struct otr_meta_change {
 /*
  * Changes metadata, and policies unless that is NULL (SPEC 4.1, 5.6).  What changes nothing makes no commit.  A change of policy takes effect in this commit:
  * rows expire and versions are pruned by it.  OTR_E_ARG: a key, value or policy outside its limits, or metadata of more than OTR_MAX_META.
+ * OTR_E_LIMIT: metadata, new or old, of more than a sixteenth of the max_bytes in force then (SPEC 9.4).
  */
 OTR_MUST_CHECK enum otr_status otr_writer_set_meta(struct otr_writer *writer, const struct otr_meta_change *change, size_t count,
     const struct otr_policies *policies, struct otr_change_result *result, struct otr_error *err);
