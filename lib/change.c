@@ -40,8 +40,13 @@ settle(struct otr__commit *k, const struct otr__record *record, uint64_t more, s
 	uint64_t pages;
 	enum otr_status status = otr__retain_pages(k, 0, &pages, err);
 
+	int64_t newest_ns = slot->rows > 0 ? slot->last_ns : INT64_MIN;
+
 	if (status == OTR_OK)
-		status = otr__retain(k, slot->rows > 0 ? slot->last_ns : INT64_MIN, pages + more, err);
+		status = otr__retain(k, newest_ns, newest_ns, pages + more, err);
+	/* changes are what makes room again: they are made at the cost of all history, so that nothing more is kept than they find */
+	if (status == OTR_OK && k->crowded)
+		slot->oldest_version = slot->version;
 	return status == OTR_OK ? otr__commit_settle(k, otr__record_size(record), err) : status;
 }
 

@@ -436,7 +436,7 @@ const char *otr_writer_notice(const struct otr_writer *writer, size_t i, bool *f
 /*
  * Adds rows, in any order of time, to the commit being made.  rows is borrowed during the call.
  * Returns OTR_OK; OTR_E_ARG (a reserved time, a bool or i32 out of range: err->row); OTR_E_DUPLICATE; OTR_E_LIMIT (disorder beyond
- * sort_bytes); OTR_E_BUSY, _IO, _CORRUPT, _NOMEM.  After an error nothing of this commit will be stored: only otr_writer_close is left.
+ * sort_bytes; rows of one time that a file of fixed size cannot hold, SPEC 9.4); OTR_E_BUSY, _IO, _CORRUPT, _NOMEM.  After an error nothing of this commit will be stored: only otr_writer_close is left.
  */
 OTR_MUST_CHECK enum otr_status otr_writer_add(struct otr_writer *writer, const struct otr_rows *rows, struct otr_error *err);
 /*

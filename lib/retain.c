@@ -359,9 +359,9 @@ prune_log(struct otr__commit *k, uint64_t most, struct otr_error *err)
 	return status == OTR_OK && first > 0 ? prune_before(k, first, err) : status;
 }
 
-/* The horizon that takes so many of the oldest leaves away; the newest row's time at the most. */
+/* The horizon that takes so many of the oldest leaves away; newest_ns, of the newest row, at the most. */
 static enum otr_status
-horizon_after(struct otr__commit *k, uint64_t leaves, int64_t *horizon_ns, struct otr_error *err)
+horizon_after(struct otr__commit *k, uint64_t leaves, int64_t newest_ns, int64_t *horizon_ns, struct otr_error *err)
 {
 	struct otr__tree tree;
 	uint64_t position;
@@ -378,7 +378,7 @@ horizon_after(struct otr__commit *k, uint64_t leaves, int64_t *horizon_ns, struc
 		if (status != OTR_OK || tree.level == 0)
 			break;
 		position = at.position + at.rows;
-		*horizon_ns = at.last_ns < k->slot.last_ns ? at.last_ns + 1 : k->slot.last_ns;
+		*horizon_ns = at.last_ns < newest_ns ? at.last_ns + 1 : newest_ns;
 	}
 	return status;
 }
@@ -405,7 +405,7 @@ free_of_history(struct otr__commit *k, uint64_t *version, struct otr_error *err)
 
 /* Lets kept roots and old metadata go, then leaves, until no more than `most` pages are reached.  What cannot be helped stays. */
 static enum otr_status
-shrink(struct otr__commit *k, uint64_t most, uint64_t slack, struct otr_error *err)
+shrink(struct otr__commit *k, uint64_t most, uint64_t slack, int64_t newest_ns, struct otr_error *err)
 {
 	struct otr__slot *slot = &k->slot;
 	uint64_t bare;
@@ -424,7 +424,7 @@ shrink(struct otr__commit *k, uint64_t most, uint64_t slack, struct otr_error *e
 	while (status == OTR_OK && k->space.live > most) {
 		int64_t horizon_ns;
 
-		status = horizon_after(k, k->space.live - most + slack, &horizon_ns, err);
+		status = horizon_after(k, k->space.live - most + slack, newest_ns, &horizon_ns, err);
 		if (status != OTR_OK || horizon_ns <= slot->horizon_ns)
 			break;
 		status = move_horizon(k, horizon_ns, err);
@@ -461,7 +461,7 @@ other_size(const struct otr__commit *k)
 }
 
 static enum otr_status
-retain_by_size(struct otr__commit *k, uint64_t pages, struct otr_error *err)
+retain_by_size(struct otr__commit *k, int64_t newest_ns, uint64_t pages, struct otr_error *err)
 {
 	const struct otr_schema *schema = &k->target->header.schema;
 	uint64_t size = budget(schema, &k->slot.policies), most, limit;
@@ -479,18 +479,19 @@ retain_by_size(struct otr__commit *k, uint64_t pages, struct otr_error *err)
 	k->space.planned = pages;
 	status = prune_log(k, size / 8, err);
 	if (status == OTR_OK && k->space.live + pages > most)
-		status = shrink(k, most > pages ? most - pages : 0, size / SLACK, err);
+		status = shrink(k, most > pages ? most - pages : 0, size / SLACK, newest_ns, err);
+	k->crowded = status == OTR_OK && k->space.limit > 0 && k->space.live + pages > most;
 	return status;
 }
 
 enum otr_status
-otr__retain(struct otr__commit *k, int64_t newest_ns, uint64_t pages, struct otr_error *err)
+otr__retain(struct otr__commit *k, int64_t newest_ns, int64_t last_ns, uint64_t pages, struct otr_error *err)
 {
 	enum otr_status status = retain_by_age(k, newest_ns, err);
 
 	if (status == OTR_OK)
 		status = retain_history(k, pages > 0, err);
 	if (status == OTR_OK && pages > 0)
-		status = retain_by_size(k, pages, err);
+		status = retain_by_size(k, last_ns, pages, err);
 	return status;
 }

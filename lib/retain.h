@@ -12,10 +12,11 @@
 
 /*
  * Comes after otr__commit_begin, before anything is spilled or written, and again once the rows of a long commit are in.  newest_ns: time of the newest row
- * that there will be, of those in the file too.  pages: how many the commit may write at the most, 0: none.
+ * that there will be, of those in the file too; last_ns: of those alone that the commit leaves: rows before it may go where room is needed.  pages: how many the commit may
+ * write at the most, 0: none.
  * Afterwards commit->slot has the new horizon, the oldest version and the rows that are left, commit->root what is left of the tree.
  */
-OTR_MUST_CHECK enum otr_status otr__retain(struct otr__commit *commit, int64_t newest_ns, uint64_t pages, struct otr_error *err);
+OTR_MUST_CHECK enum otr_status otr__retain(struct otr__commit *commit, int64_t newest_ns, int64_t last_ns, uint64_t pages, struct otr_error *err);
 
 /* Pages that a commit into a file of fixed size may write; UINT64_MAX without max_size. */
 uint64_t otr__retain_piece(const struct otr_schema *schema, const struct otr__slot *slot);

@@ -236,6 +236,52 @@ metadata(void)
 	otr_writer_close(w);
 }
 
+/* ---- rows of one time, under keep ------------------------------------------------------------------------------------------ */
+
+/* n rows of one time, in one commit; what does not fit is told in a line. */
+static enum otr_status
+add_equal(const char *path, int64_t time_ns, size_t n)
+{
+	static int64_t t[2000];
+	static double v[2000];
+	static uint64_t state = 5;
+	struct otr_commit_result r;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		t[i] = time_ns;
+		v[i] = (double)noise(&state);
+	}
+	return one_append(path, t, v, n, &r);
+}
+
+static void
+one_time(size_t batch, const char *sentence)
+{
+	struct otr_policies p = { .duplicates = OTR_KEEP, .has_max_size = true, .max_bytes = SIZE, .history = OTR_HISTORY_FITS };
+	enum otr_status status = OTR_OK;
+	char path[128], old[128];
+	uint64_t newest;
+	long rows = 0;
+	int i;
+	bool ok;
+
+	(void)strcpy(path, one_path("same.otr"));
+	(void)strcpy(old, one_path("old.otr"));
+	ok = create(path, 4096, &p) == OTR_OK && fill(path, 100);
+	for (i = 0; i < 1000 && ok && status == OTR_OK; i++) {
+		ok = copy(path, old);
+		status = add_equal(path, 1000, batch);
+		rows += status == OTR_OK ? (long)batch : 0;
+	}
+	ok = ok && status == OTR_E_LIMIT && same_bytes(path, old) && rows > 20000 && one_faults(path) == 0;
+	if (!ok)
+		printf("# %d commits, %ld rows, status %d\n", i, rows, (int)status);
+	for (newest = 1001; newest < 1100 && ok; newest++)
+		ok = add_equal(path, (int64_t)newest, batch) == OTR_OK && size_of(path) <= SIZE;
+	CHECK(ok && one_faults(path) == 0, sentence);
+}
+
 int
 main(void)
 {
@@ -246,6 +292,8 @@ main(void)
 	CHECK(round_robin(1000000, false), "9.4: the same in one input");
 	CHECK(round_robin(1000, true), "9.4: the same with rows replaced late");
 	metadata();
+	one_time(600, "9.4: rows of one time beyond the size are refused, and nothing is changed; later ones are taken, and let them go");
+	one_time(120, "9.4: the same with rows that ride");
 	one_clean();
 	return tap_done();
 }
