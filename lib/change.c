@@ -26,7 +26,7 @@ no_memory(struct otr_error *err)
 static void
 fill_result(const struct otr__target *t, bool committed, uint64_t added, uint64_t removed, struct otr_change_result *result)
 {
-	*result = (struct otr_change_result){ .version = t->state.slot.version, .committed = committed, .rows = t->state.slot.rows, .added = added,
+	*result = (struct otr_change_result){ .version = t->state.slot.version, .committed = committed, .first_version = t->state.slot.version, .rows = t->state.slot.rows, .added = added,
 		.removed = removed };
 }
 
@@ -148,12 +148,13 @@ delete_piece(struct otr__target *t, const struct otr_delete_spec *spec, struct o
 }
 
 enum otr_status
-otr__change_delete(struct otr__target *t, const struct otr__patience *patience, const struct otr__who *who, const struct otr_delete_spec *wanted,
-    struct otr_change_result *result, struct otr_error *err)
+otr__change_delete(struct otr__target *t, const struct otr__patience *patience, const struct otr__who *who, const struct otr__tell *tell,
+    const struct otr_delete_spec *wanted, struct otr_change_result *result, struct otr_error *err)
 {
 	struct otr_delete_spec spec = *wanted;
 	struct otr__record record = otr__who_record(who, OTR_KIND_DELETE);
-	uint64_t removed = 0, before;
+	struct otr_commit_result last = { .committed = false };
+	uint64_t removed = 0, first = 0;
 	enum otr_status status;
 
 	if (spec.start_ns > spec.end_ns)
@@ -161,16 +162,27 @@ otr__change_delete(struct otr__target *t, const struct otr__patience *patience, 
 	status = otr__target_lock(t, patience, err);
 	if (status != OTR_OK)
 		return status;
-	before = t->state.slot.version;
 	do {
+		uint64_t before = t->state.slot.version;
 		int64_t end_ns;
+		bool made;
 
 		status = delete_piece(t, &spec, &record, &end_ns, err);
-		removed += record.removed;
+		made = status == OTR_OK && t->state.slot.version != before;
+		if (last.committed && (made || status != OTR_OK) && tell->piece != NULL)
+			tell->piece(tell->arg, &last);
+		if (made) {
+			removed += record.removed;
+			last = (struct otr_commit_result){ .version = t->state.slot.version, .committed = true, .removed = record.removed };
+			first = first == 0 ? last.version : first;         /* the first version of all is a creation */
+		}
 		spec.start_ns = end_ns;
 	} while (status == OTR_OK && spec.start_ns < spec.end_ns);
-	if (status == OTR_OK)
-		fill_result(t, t->state.slot.version != before, 0, removed, result);
+	if (status == OTR_OK) {
+		fill_result(t, last.committed, 0, removed, result);
+		if (last.committed)
+			result->first_version = first;
+	}
 	otr__target_unlock(t);
 	return status;
 }

@@ -406,6 +406,7 @@ struct otr_commit_result {
 	uint64_t version;              /* the version that the file has now */
 	bool committed;                /* false: the rows changed nothing, so no version was made */
 	uint64_t added, replaced, skipped, late;   /* of the rows given: new times (and equal ones under `keep`); replaced rows; rows that changed nothing; rows (of them) merged before the tree's last row */
+	uint64_t removed;              /* rows, by a piece of otr_writer_delete */
 };
 
 struct otr_writer_options {
@@ -417,7 +418,8 @@ struct otr_writer_options {
 	 * and so holds the lock while the caller adds.  May be NULL. */
 	void (*waiting)(void *arg);
 	void (*holding)(void *arg);
-	/* Called after each commit but the last of a call, where input into a file with max_size is committed in pieces (SPEC 9.4).  May be NULL. */
+	/* Called after each commit but the last of a call, where input into a file with max_size, or a deletion with a match from it, is committed
+	 * in pieces (SPEC 9.4); where the last one fails, after all that were made.  May be NULL. */
 	void (*piece)(void *arg, const struct otr_commit_result *result);
 	void *arg;
 };
@@ -458,6 +460,7 @@ void otr_writer_close(struct otr_writer *writer);
 struct otr_change_result {
 	uint64_t version;              /* the version that the file has now */
 	bool committed;                /* false: nothing was to be changed, so no version was made */
+	uint64_t first_version;        /* of the versions that the call made, if it made several (see otr_writer_delete); else `version` */
 	uint64_t rows;                 /* of the series now */
 	uint64_t added, removed;       /* rows */
 };
@@ -468,7 +471,10 @@ struct otr_delete_spec {
 	bool (*match)(void *arg, const struct otr_rows *rows, size_t i);   /* whether row i goes; NULL: every row of the range */
 	void *arg;
 };
-/* Removes rows (SPEC 8.1).  If there are none: no commit. */
+/*
+ * Removes rows (SPEC 8.1).  If there are none: no commit.  From a file with max_size, rows that match are removed in as many commits as that takes, from the first time to the last;
+ * those that were made stay where a later one fails (see `piece` of the writer's options).
+ */
 OTR_MUST_CHECK enum otr_status otr_writer_delete(struct otr_writer *writer, const struct otr_delete_spec *spec, struct otr_change_result *result,
     struct otr_error *err);
 

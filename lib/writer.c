@@ -1264,7 +1264,8 @@ otr_writer_delete(struct otr_writer *w, const struct otr_delete_spec *spec, stru
 	struct otr__who who = who_of(w);
 	enum otr_status status = check_idle(w, err);
 
-	return status == OTR_OK ? otr__change_delete(&w->target, &patience, &who, spec, result, err) : status;
+	return status == OTR_OK ? otr__change_delete(&w->target, &patience, &who,
+	    &(struct otr__tell){ .piece = w->options.piece, .arg = w->options.arg }, spec, result, err) : status;
 }
 
 enum otr_status

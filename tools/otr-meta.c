@@ -341,6 +341,7 @@ static int
 set(const struct opts *o)
 {
 	struct otr_change_result result = { 0 };
+	struct writer_pieces pieces;
 	struct otr_writer *writer = NULL;
 	struct otr_error err = { 0 };
 	struct policy_change policies;
@@ -348,7 +349,7 @@ set(const struct opts *o)
 	int status = check_unset(o);
 
 	if (status == CLI_OK)
-		status = writer_open(o->path, &o->commit, o->verbose, &writer);
+		status = writer_open(o->path, &o->commit, o->verbose, &pieces, &writer);
 	if (status == CLI_OK)
 		status = settle(o, writer, &policies, &any);
 	if (status == CLI_OK && otr_writer_set_meta(writer, o->change, o->changes, any ? &policies.now : NULL, &result, &err) != OTR_OK)
