@@ -302,22 +302,51 @@ change_meta(struct otr__commit *k, const struct otr_meta_change *change, size_t 
 	return status;
 }
 
+/* The policies in force with those of `which` from wanted. */
+static struct otr_policies
+merged_policies(const struct otr_policies *now, const struct otr_policies *wanted, unsigned which)
+{
+	struct otr_policies p = *now;
+
+	if ((which & OTR_POLICY_DUPLICATES) != 0)
+		p.duplicates = wanted->duplicates;
+	if ((which & OTR_POLICY_RETAIN) != 0) {
+		p.has_retain = wanted->has_retain;
+		p.retain_ns = wanted->has_retain ? wanted->retain_ns : 0;
+	}
+	if ((which & OTR_POLICY_MAX_SIZE) != 0) {
+		p.has_max_size = wanted->has_max_size;
+		p.max_bytes = wanted->has_max_size ? wanted->max_bytes : 0;
+	}
+	if ((which & OTR_POLICY_HISTORY) != 0) {
+		p.history = wanted->history;
+		p.history_value = wanted->history_value;
+	} else if ((which & OTR_POLICY_MAX_SIZE) != 0 && (p.history == OTR_HISTORY_ALL || p.history == OTR_HISTORY_FITS)) {
+		p.history = p.has_max_size ? OTR_HISTORY_FITS : OTR_HISTORY_ALL;
+	}
+	return p;
+}
+
 enum otr_status
 otr__change_meta(struct otr__target *t, const struct otr__patience *patience, const struct otr__who *who, const struct otr_meta_change *change,
-    size_t count, const struct otr_policies *policies, struct otr_change_result *result, struct otr_error *err)
+    size_t count, const struct otr_policies *policies, unsigned which, struct otr_change_result *result, struct otr_error *err)
 {
 	struct otr__record record = otr__who_record(who, OTR_KIND_META);
+	struct otr_policies merged = { .duplicates = OTR_REPLACE };
 	struct otr__commit k;
 	bool committed = false;
-	enum otr_status status = policies == NULL ? OTR_OK : otr__policies_check(&t->header.schema, policies, err);
+	enum otr_status status = otr__target_lock(t, patience, err);
 
-	if (status == OTR_OK)
-		status = otr__target_lock(t, patience, err);
 	if (status != OTR_OK)
 		return status;
-	status = otr__commit_begin(t, &k, err);
+	if (policies != NULL) {
+		merged = merged_policies(&t->state.slot.policies, policies, which);
+		status = otr__policies_check(&t->header.schema, &merged, err);
+	}
+	if (status == OTR_OK)
+		status = otr__commit_begin(t, &k, err);
 	if (status == OTR_OK) {
-		status = change_meta(&k, change, count, policies, &record, &committed, err);
+		status = change_meta(&k, change, count, policies == NULL ? NULL : &merged, &record, &committed, err);
 		otr__commit_release(&k);
 	}
 	if (status == OTR_OK)

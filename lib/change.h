@@ -20,6 +20,7 @@ OTR_MUST_CHECK enum otr_status otr__change_delete(struct otr__target *target, co
 OTR_MUST_CHECK enum otr_status otr__change_rollback(struct otr__target *target, const struct otr__patience *patience, const struct otr__who *who,
     uint64_t version, struct otr_change_result *result, struct otr_error *err);
 OTR_MUST_CHECK enum otr_status otr__change_meta(struct otr__target *target, const struct otr__patience *patience, const struct otr__who *who,
-    const struct otr_meta_change *change, size_t count, const struct otr_policies *policies, struct otr_change_result *result, struct otr_error *err);
+    const struct otr_meta_change *change, size_t count, const struct otr_policies *policies, unsigned which, struct otr_change_result *result,
+    struct otr_error *err);
 
 #endif

@@ -499,6 +499,21 @@ struct otr_meta_change {
 OTR_MUST_CHECK enum otr_status otr_writer_set_meta(struct otr_writer *writer, const struct otr_meta_change *change, size_t count,
     const struct otr_policies *policies, struct otr_change_result *result, struct otr_error *err);
 
+enum otr_policy {
+	OTR_POLICY_DUPLICATES = 1,
+	OTR_POLICY_MAX_SIZE = 2,       /* has_max_size, max_bytes */
+	OTR_POLICY_RETAIN = 4,         /* has_retain, retain_ns */
+	OTR_POLICY_HISTORY = 8,        /* history, history_value */
+	OTR_POLICY_ALL = 15
+};
+/*
+ * The same with the policies of `which` alone (enum otr_policy, or-ed); the others stay as they are found under the lock, so that writers who set different ones do
+ * not undo each other.  All history and what fits are one default: with OTR_POLICY_MAX_SIZE and without OTR_POLICY_HISTORY, a size turns the one into the other.
+ * OTR_E_ARG also where the policies do not go together with those found.
+ */
+OTR_MUST_CHECK enum otr_status otr_writer_update_meta(struct otr_writer *writer, const struct otr_meta_change *change, size_t count,
+    const struct otr_policies *policies, unsigned which, struct otr_change_result *result, struct otr_error *err);
+
 /* ---- compacting -------------------------------------------------------------------------------------------------------- */
 
 /* What stands for the values of a column over a window (nulls and NaNs aside; a window without a counted value: null). */

@@ -1279,14 +1279,21 @@ otr_writer_rollback(struct otr_writer *w, uint64_t version, struct otr_change_re
 }
 
 enum otr_status
-otr_writer_set_meta(struct otr_writer *w, const struct otr_meta_change *change, size_t count, const struct otr_policies *policies,
+otr_writer_update_meta(struct otr_writer *w, const struct otr_meta_change *change, size_t count, const struct otr_policies *policies, unsigned which,
     struct otr_change_result *result, struct otr_error *err)
 {
 	struct otr__patience patience = patience_of(w);
 	struct otr__who who = who_of(w);
 	enum otr_status status = check_idle(w, err);
 
-	return status == OTR_OK ? otr__change_meta(&w->target, &patience, &who, change, count, policies, result, err) : status;
+	return status == OTR_OK ? otr__change_meta(&w->target, &patience, &who, change, count, policies, which, result, err) : status;
+}
+
+enum otr_status
+otr_writer_set_meta(struct otr_writer *w, const struct otr_meta_change *change, size_t count, const struct otr_policies *policies,
+    struct otr_change_result *result, struct otr_error *err)
+{
+	return otr_writer_update_meta(w, change, count, policies, OTR_POLICY_ALL, result, err);
 }
 
 void

@@ -150,6 +150,25 @@ PY
 	otr-stat --json a.otr | grep -q '"policy":{"duplicates":"replace","max_size":2097152,"retain":null,"history":"5"}'
 }
 
+@test "two at once who set different policies do not undo each other" {
+	otr-create a.otr v
+	hold a.otr
+	otr-meta -v a.otr otr.retain=90d 2>one &
+	local one=$! two
+	otr-meta -v a.otr otr.duplicates=keep otr.max-size=2Mi 2>two &
+	two=$!
+	# both have opened the file once they say that they wait
+	for _ in $(seq 100); do
+		! grep -q waiting one || ! grep -q waiting two || break
+		sleep 0.1
+	done
+	release
+	wait "$one"
+	wait "$two"
+	expect 0 otr-meta -N a.otr
+	[ "$(paste -sd' ' out)" = 'otr.duplicates,keep otr.history,fits otr.max-size,2Mi otr.retain,90d' ]
+}
+
 @test "history: versions before those that are kept are pruned, at once and at later commits" {
 	otr-create a.otr v
 	local i
