@@ -69,12 +69,19 @@ static enum otr_status
 recover(struct otr_cursor *c, enum otr_status failure, struct otr_error *err)
 {
 	int64_t horizon_ns = c->snapshot->horizon_ns;
-	enum otr_status status = otr__db_recover(c->file, &c->snapshot, failure, err);
+	int attempt;
 
-	if (status != OTR_OK)
-		return status;
-	otr__walk_reset(&c->walk, &c->snapshot->tree);
-	return c->snapshot->horizon_ns > horizon_ns ? check_expiry(c, err) : OTR_OK;
+	for (attempt = 0; ; attempt++) {
+		enum otr_status status = otr__db_recover(c->file, &c->snapshot, failure, err);
+
+		if (status != OTR_OK)
+			return status;
+		otr__walk_reset(&c->walk, &c->snapshot->tree);
+		/* looking may fail for reuse as well */
+		failure = c->snapshot->horizon_ns > horizon_ns ? check_expiry(c, err) : OTR_OK;
+		if (failure == OTR_OK || failure == OTR_E_EXPIRED || attempt == RECOVERIES_MAX)
+			return failure;
+	}
 }
 
 static enum otr_status
