@@ -295,6 +295,44 @@ copy(struct image *to, const struct image *from)
 	to->len = from->len;
 }
 
+static bool
+load(const char *path, struct image *m)
+{
+	FILE *f = fopen(path, "rb");
+
+	if (f == NULL)
+		return false;
+	m->len = fread(m->byte, 1, ROOM, f);
+	return fclose(f) == 0 && m->len > 0;
+}
+
+/* n rows of one time in a commit of their own, too many to ride. */
+static bool
+one_same(const char *path, size_t n)
+{
+	static int64_t t[400];
+	static double v[400];
+	struct otr_commit_result r;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		t[i] = 7;
+		v[i] = 3 * (double)i;
+	}
+	return one_append(path, t, v, n, &r) == OTR_OK;
+}
+
+/* Of the last record in a slot's area. */
+static size_t
+record_bytes(const struct otr__slot *slot)
+{
+	size_t at = 0, size = 0;
+
+	for (; at < slot->area_bytes; at += size)
+		size = otr__get16(slot->area + at);
+	return size;
+}
+
 /* A file with history, metadata, deletions, rows that ride; aged: rows that expired and versions that were pruned too. */
 static bool
 make_base(bool aged)
@@ -304,12 +342,9 @@ make_base(bool aged)
 	struct otr_error err = { .text = "" };
 	int64_t from = 0;
 	size_t i;
-	FILE *f;
 
-	if (one_create(path, PAGE, OTR_REPLACE) != OTR_OK || (f = fopen(path, "rb")) == NULL)
+	if (one_create(path, PAGE, OTR_REPLACE) != OTR_OK || !load(path, &base))
 		return false;
-	base.len = fread(base.byte, 1, ROOM, f);
-	(void)fclose(f);
 	for (i = 0; i < (aged ? 3 : 1) * sizeof ops / sizeof *ops; i++) {
 		unsigned op = ops[i % (sizeof ops / sizeof *ops)];
 
@@ -391,6 +426,84 @@ claims(void)
 	return ok;
 }
 
+/* 24 entries in a page, all of one child, in five levels above one leaf: eight million leaves in a few pages. */
+static bool
+fan(void)
+{
+	struct otr_error err = { .text = "" };
+	static struct otr__header header;
+	struct otr__notices notices = { .n = 0 };
+	static struct otr__state state;
+	struct otr__store store = { .io = NULL };
+	struct otr_io io = io_of(&work);
+	struct otr__scratch *scratch = otr__scratch_create();
+	struct otr__stats stats[1];
+	struct otr__entry e = { .rows = 0 };
+	struct otr__tree tree;
+	struct otr__leaf_at at;
+	struct otr_cursor *c;
+	struct otr_rows rows;
+	struct otr *file;
+	uint8_t *page;
+	uint32_t i;
+	unsigned level;
+	enum otr_status status;
+	bool ok;
+
+	/* a file of one leaf, whose rows have one time */
+	ok = one_create(one_path("fan.otr"), PAGE, OTR_KEEP) == OTR_OK && one_same(one_file, 300);
+	if (!ok || !load(one_file, &work) || otr__read_header(&io, &header, &notices, &err) != OTR_OK ||
+	    otr__read_state(&io, &header, &state, &notices, &err) != OTR_OK || !otr__store_init(&store, &io, &header))
+		return false;
+	memset(stats, 0, sizeof stats);
+	status = otr__tree_open(&tree, &store, &header.schema, scratch, &state.slot.root, state.slot.tree_rows, state.slot.tree_rows, &err);
+	if (status == OTR_OK)
+		status = otr__tree_leaf_at(&tree, 0, &at, &err);
+	if (status != OTR_OK || tree.level != 0)
+		return false;
+	e = (struct otr__entry){ .child = at.ref, .rows = state.slot.tree_rows, .first_ns = 7, .last_ns = 7 };
+	for (level = 1; level <= 5; level++) {
+		page = work.byte + work.len;
+		memset(page, 0, PAGE);
+		for (i = 0; i < 24; i++)
+			otr__inner_put(page, 1, i, &e, stats);
+		otr__inner_finish(page, PAGE, 1, 24);
+		otr__page_seal(page, PAGE, OTR__INNER, (uint8_t)level, work.len / PAGE, header.file_id, state.slot.version, &e.child);
+		work.len += PAGE;
+		e.rows *= 24;
+	}
+	for (i = 0; i < 2; i++) {                    /* both slots, of which one is the state */
+		uint8_t *slot = work.byte + 4096 * (i + 1);
+
+		if (i != state.index)
+			continue;
+		state.slot.root = e.child;
+		state.slot.rows_ever = state.slot.rows = state.slot.tree_rows = e.rows;
+		state.slot.page_count = work.len / PAGE;
+		state.slot.live_pages = state.slot.freed = state.slot.freed_now = 0;
+		otr__put64(state.slot.area + state.slot.area_bytes - record_bytes(&state.slot) + 24, e.rows);
+		otr__put64(state.slot.area + state.slot.area_bytes - record_bytes(&state.slot) + 32, e.rows);
+		otr__slot_encode(slot, &state.slot, header.file_id);
+	}
+	otr__store_release(&store);
+	otr__scratch_free(scratch);
+	copy(&hostile, &work);
+	status = change(&work, 4, 0, 0, &err);
+	printf("# a deletion: %d, %s\n", (int)status, err.text);
+	ok = status == OTR_E_CORRUPT;
+	status = otr__open_io(io_of(&hostile), false, 0, &file, &err);
+	if (status == OTR_OK) {
+		if (otr_cursor_open(file, INT64_MIN, INT64_MAX, 1, false, &c, &err) == OTR_OK) {
+			while ((status = otr_cursor_next(c, &rows, &err)) == OTR_OK)
+				;
+			otr_cursor_close(c);
+		}
+		otr_close(file);
+	}
+	printf("# a dump: %d, %s\n", (int)status, err.text);
+	return ok && status == OTR_E_CORRUPT;
+}
+
 int
 main(void)
 {
@@ -410,6 +523,7 @@ main(void)
 		for (i = first; i < first + n; i++)
 			one_round(i, getenv("VERBOSE") != NULL);
 	}
+	CHECK(fan(), "5.3-6: a tree of more leaves than the file has pages is not walked to its end");
 	CHECK(wrong == 0, "12-3: hostile files with right checksums end with a status, and a writer that fails leaves what could be read");
 	one_clean();
 	return tap_done();
