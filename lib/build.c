@@ -811,6 +811,7 @@ struct removal {
 	struct otr__tree tree;
 	const struct otr_delete_spec *spec;
 	uint64_t removed;
+	uint64_t visited, pages;           /* of so many that there are: a page is met once (SPEC 5.3-6) */
 	struct otr__rows old, left;
 };
 
@@ -887,6 +888,8 @@ remove_child(struct removal *g, const uint8_t *raw, uint8_t level, struct list *
 		g->removed += e.rows;
 		return OTR_OK;
 	}
+	if (++g->visited > g->pages)
+		return otr__fail(err, OTR_E_CORRUPT, "5.3-6", "a tree of more pages than the file has");
 	if (level > 0)
 		return remove_inner(g, raw, &e, level, out, err);
 	at = (struct otr__leaf_at){ .ref = e.child, .rows = e.rows, .first_ns = e.first_ns, .last_ns = e.last_ns };
@@ -905,7 +908,7 @@ enum otr_status
 otr__remove_rows(struct otr__space *space, const struct otr_schema *schema, struct otr__scratch *scratch, struct otr__root *root,
     const struct otr_delete_spec *spec, uint64_t *removed, struct otr_error *err)
 {
-	struct removal g = { .spec = spec };
+	struct removal g = { .spec = spec, .pages = space->page_count };
 	struct list whole = { .n = 0 }, roots = { .n = 0 };
 	enum otr_status status = otr__root_times(space->store, schema, scratch, root, err);
 

@@ -26,7 +26,7 @@ no_memory(struct otr_error *err)
 static void
 fill_result(const struct otr__target *t, bool committed, uint64_t added, uint64_t removed, struct otr_change_result *result)
 {
-	*result = (struct otr_change_result){ .version = t->state.slot.version, .committed = committed, .rows = t->state.slot.rows, .added = added,
+	*result = (struct otr_change_result){ .version = t->state.slot.version, .committed = committed, .first_version = t->state.slot.version, .rows = t->state.slot.rows, .added = added,
 		.removed = removed };
 }
 
@@ -40,8 +40,13 @@ settle(struct otr__commit *k, const struct otr__record *record, uint64_t more, s
 	uint64_t pages;
 	enum otr_status status = otr__retain_pages(k, 0, &pages, err);
 
+	int64_t newest_ns = slot->rows > 0 ? slot->last_ns : INT64_MIN;
+
 	if (status == OTR_OK)
-		status = otr__retain(k, slot->rows > 0 ? slot->last_ns : INT64_MIN, pages + more, err);
+		status = otr__retain(k, newest_ns, newest_ns, pages + more, err);
+	/* changes are what makes room again: they are made at the cost of all history, so that nothing more is kept than they find */
+	if (status == OTR_OK && k->crowded)
+		slot->oldest_version = slot->version;
 	return status == OTR_OK ? otr__commit_settle(k, otr__record_size(record), err) : status;
 }
 
@@ -143,12 +148,13 @@ delete_piece(struct otr__target *t, const struct otr_delete_spec *spec, struct o
 }
 
 enum otr_status
-otr__change_delete(struct otr__target *t, const struct otr__patience *patience, const struct otr__who *who, const struct otr_delete_spec *wanted,
-    struct otr_change_result *result, struct otr_error *err)
+otr__change_delete(struct otr__target *t, const struct otr__patience *patience, const struct otr__who *who, const struct otr__tell *tell,
+    const struct otr_delete_spec *wanted, struct otr_change_result *result, struct otr_error *err)
 {
 	struct otr_delete_spec spec = *wanted;
 	struct otr__record record = otr__who_record(who, OTR_KIND_DELETE);
-	uint64_t removed = 0, before;
+	struct otr_commit_result last = { .committed = false };
+	uint64_t removed = 0, first = 0;
 	enum otr_status status;
 
 	if (spec.start_ns > spec.end_ns)
@@ -156,16 +162,27 @@ otr__change_delete(struct otr__target *t, const struct otr__patience *patience, 
 	status = otr__target_lock(t, patience, err);
 	if (status != OTR_OK)
 		return status;
-	before = t->state.slot.version;
 	do {
+		uint64_t before = t->state.slot.version;
 		int64_t end_ns;
+		bool made;
 
 		status = delete_piece(t, &spec, &record, &end_ns, err);
-		removed += record.removed;
+		made = status == OTR_OK && t->state.slot.version != before;
+		if (last.committed && (made || status != OTR_OK) && tell->piece != NULL)
+			tell->piece(tell->arg, &last);
+		if (made) {
+			removed += record.removed;
+			last = (struct otr_commit_result){ .version = t->state.slot.version, .committed = true, .removed = record.removed };
+			first = first == 0 ? last.version : first;         /* the first version of all is a creation */
+		}
 		spec.start_ns = end_ns;
 	} while (status == OTR_OK && spec.start_ns < spec.end_ns);
-	if (status == OTR_OK)
-		fill_result(t, t->state.slot.version != before, 0, removed, result);
+	if (status == OTR_OK) {
+		fill_result(t, last.committed, 0, removed, result);
+		if (last.committed)
+			result->first_version = first;
+	}
 	otr__target_unlock(t);
 	return status;
 }
@@ -262,13 +279,15 @@ change_meta(struct otr__commit *k, const struct otr_meta_change *change, size_t 
 	enum otr_status status = changed_stream(t, change, count, &bytes, &len, &differs, err);
 
 	*committed = policy || differs;
+	if (status == OTR_OK && (differs || (policy && policies->max_bytes != t->state.slot.policies.max_bytes)))
+		status = otr__metadata_check(&t->header.schema, policy ? policies : &t->state.slot.policies, len, err);
 	if (status == OTR_OK && *committed) {
 		/* what rides came under the old duplicate policy; all else of the new ones holds from here on */
 		if (policy) {
 			k->slot.policies = *policies;
 			k->slot.policies.duplicates = t->state.slot.policies.duplicates;
 		}
-		status = settle(k, record, len / t->header.schema.page_bytes + 2, err);
+		status = settle(k, record, differs ? otr__metadata_pages(t->header.schema.page_bytes, len) : 0, err);
 		if (policy) {
 			k->slot.policies.duplicates = policies->duplicates;
 			if (policies->max_bytes != t->state.slot.policies.max_bytes)
@@ -283,22 +302,51 @@ change_meta(struct otr__commit *k, const struct otr_meta_change *change, size_t 
 	return status;
 }
 
+/* The policies in force with those of `which` from wanted. */
+static struct otr_policies
+merged_policies(const struct otr_policies *now, const struct otr_policies *wanted, unsigned which)
+{
+	struct otr_policies p = *now;
+
+	if ((which & OTR_POLICY_DUPLICATES) != 0)
+		p.duplicates = wanted->duplicates;
+	if ((which & OTR_POLICY_RETAIN) != 0) {
+		p.has_retain = wanted->has_retain;
+		p.retain_ns = wanted->has_retain ? wanted->retain_ns : 0;
+	}
+	if ((which & OTR_POLICY_MAX_SIZE) != 0) {
+		p.has_max_size = wanted->has_max_size;
+		p.max_bytes = wanted->has_max_size ? wanted->max_bytes : 0;
+	}
+	if ((which & OTR_POLICY_HISTORY) != 0) {
+		p.history = wanted->history;
+		p.history_value = wanted->history_value;
+	} else if ((which & OTR_POLICY_MAX_SIZE) != 0 && (p.history == OTR_HISTORY_ALL || p.history == OTR_HISTORY_FITS)) {
+		p.history = p.has_max_size ? OTR_HISTORY_FITS : OTR_HISTORY_ALL;
+	}
+	return p;
+}
+
 enum otr_status
 otr__change_meta(struct otr__target *t, const struct otr__patience *patience, const struct otr__who *who, const struct otr_meta_change *change,
-    size_t count, const struct otr_policies *policies, struct otr_change_result *result, struct otr_error *err)
+    size_t count, const struct otr_policies *policies, unsigned which, struct otr_change_result *result, struct otr_error *err)
 {
 	struct otr__record record = otr__who_record(who, OTR_KIND_META);
+	struct otr_policies merged = { .duplicates = OTR_REPLACE };
 	struct otr__commit k;
 	bool committed = false;
-	enum otr_status status = policies == NULL ? OTR_OK : otr__policies_check(&t->header.schema, policies, err);
+	enum otr_status status = otr__target_lock(t, patience, err);
 
-	if (status == OTR_OK)
-		status = otr__target_lock(t, patience, err);
 	if (status != OTR_OK)
 		return status;
-	status = otr__commit_begin(t, &k, err);
+	if (policies != NULL) {
+		merged = merged_policies(&t->state.slot.policies, policies, which);
+		status = otr__policies_check(&t->header.schema, &merged, err);
+	}
+	if (status == OTR_OK)
+		status = otr__commit_begin(t, &k, err);
 	if (status == OTR_OK) {
-		status = change_meta(&k, change, count, policies, &record, &committed, err);
+		status = change_meta(&k, change, count, policies == NULL ? NULL : &merged, &record, &committed, err);
 		otr__commit_release(&k);
 	}
 	if (status == OTR_OK)
@@ -309,22 +357,21 @@ otr__change_meta(struct otr__target *t, const struct otr__patience *patience, co
 
 /* ---- rollback ----------------------------------------------------------------------------------------------------------- */
 
-/* Metadata as they were at version, as a new chain where they differ from those in force. */
+/* Metadata as they were at version: *bytes is the caller's.  *differ: from those in force, so that they take pages. */
 static enum otr_status
-restore_metadata(struct otr__commit *k, uint64_t version, struct otr_error *err)
+metadata_of(struct otr__target *t, uint64_t version, uint8_t **bytes, size_t *len, bool *differ, struct otr_error *err)
 {
-	struct otr__target *t = k->target;
-	uint8_t *old = NULL, *now = NULL;
-	size_t old_len, now_len;
-	enum otr_status status = read_metadata(t, version, &old, &old_len, err);
+	uint8_t *now = NULL;
+	size_t now_len;
+	enum otr_status status = read_metadata(t, version, bytes, len, err);
 
+	*differ = false;
 	if (status == OTR_OK)
 		status = read_metadata(t, t->state.slot.version, &now, &now_len, err);
-	if (status == OTR_OK && (old_len != now_len || (old_len > 0 && memcmp(old, now, old_len) != 0)))
-		status = otr__metadata_write(&k->space, old, old_len, &k->slot.metadata, err);
-	free(old);
+	if (status == OTR_OK)
+		*differ = *len != now_len || (now_len > 0 && memcmp(*bytes, now, now_len) != 0);
 	free(now);
-	return status;
+	return status == OTR_OK && *differ ? otr__metadata_check(&t->header.schema, &t->state.slot.policies, *len, err) : status;
 }
 
 /* How many of the first n rows of root have not expired. */
@@ -391,30 +438,45 @@ restore_tree(struct otr__commit *k, const struct otr__version *v, const struct o
 	return status;
 }
 
+/* k->root and metadata as v has them. */
+static enum otr_status
+restore(struct otr__commit *k, const struct otr__version *v, const struct otr__root *base, const uint8_t *bytes, size_t len, bool differ,
+    struct otr_error *err)
+{
+	enum otr_status status = restore_tree(k, v, base, err);
+
+	k->recount = true;                   /* it may have been pruned just now */
+	if (status == OTR_OK && differ)
+		status = otr__metadata_write(&k->space, bytes, len, &k->slot.metadata, err);
+	if (status == OTR_OK)
+		status = otr__commit_count(k, err);
+	k->slot.time_digits = v->record.time_digits;
+	return status;
+}
+
 static enum otr_status
 roll_back(struct otr__commit *k, const struct otr__version *v, struct otr__record *record, struct otr_error *err)
 {
+	struct otr__target *t = k->target;
 	uint64_t before, pages = 0;
 	struct otr__root base;
-	bool older = v->record.version < k->target->state.slot.version;
-	enum otr_status status = older ? otr__retain_pages(k, v->ride.n, &pages, err) : OTR_OK;
+	uint8_t *bytes = NULL;
+	size_t len;
+	bool differ, older = v->record.version < t->state.slot.version;
+	enum otr_status status = metadata_of(t, v->record.version, &bytes, &len, &differ, err);
 
+	if (status == OTR_OK && older)
+		status = otr__retain_pages(k, v->ride.n, &pages, err);
 	if (status == OTR_OK)
-		status = settle(k, record, older ? pages + 2 : 0, err);
-	if (status != OTR_OK)
-		return status;
-	before = k->slot.rows;               /* without those that expire by this commit (SPEC 4.3-2) */
-	base = k->root;
-	otr__commit_keep(k, &base, record);
-	if (older) {
-		k->recount = true;               /* it may have been pruned just now */
-		status = restore_tree(k, v, &base, err);
-		if (status == OTR_OK)
-			status = restore_metadata(k, v->record.version, err);
-		if (status == OTR_OK)
-			status = otr__commit_count(k, err);
-		k->slot.time_digits = v->record.time_digits;
+		status = settle(k, record, pages + (differ ? otr__metadata_pages(t->header.schema.page_bytes, len) : 0), err);
+	if (status == OTR_OK) {
+		before = k->slot.rows;       /* without those that expire by this commit (SPEC 4.3-2) */
+		base = k->root;
+		otr__commit_keep(k, &base, record);
+		if (older)
+			status = restore(k, v, &base, bytes, len, differ, err);
 	}
+	free(bytes);
 	if (status != OTR_OK)
 		return status;
 	record->added = k->slot.rows > before ? k->slot.rows - before : 0;

@@ -800,6 +800,24 @@ write_slot(struct otr__commit *k, bool after_creation, struct otr_error *err)
 	return OTR_OK;
 }
 
+/* What a reader would refuse is not written: the numbers of a slot that was made to mislead do not fit together in the next one either. */
+static enum otr_status
+check_slot(struct otr__commit *k, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	struct otr__slot *slot = malloc(sizeof *slot);
+	uint8_t bytes[OTR__SLOT_BYTES];
+	enum otr_status status = OTR_OK;
+
+	if (slot == NULL)
+		return no_memory(err);
+	otr__slot_encode(bytes, &k->slot, t->header.file_id);
+	if (otr__slot_decode(bytes, &t->header, slot, err) != OTR__SLOT_SOUND)
+		status = OTR_E_CORRUPT;
+	free(slot);
+	return status;
+}
+
 /* Whether the file has grown over a step since the version before, an eighth of it or so, while pages may have become free that nobody counted. */
 static bool
 recount_pays(const struct otr__commit *k)
@@ -883,5 +901,7 @@ otr__commit_finish(struct otr__commit *k, struct otr__record *record, const stru
 	status = otr__space_finish(&k->space, record->has_kept, most < OTR__FREED_MAX ? most : OTR__FREED_MAX, slot, err);
 	if (status == OTR_OK && recount_pays(k))
 		status = recount(k, err);
+	if (status == OTR_OK)
+		status = check_slot(k, err);
 	return status == OTR_OK ? write_slot(k, after_creation, err) : status;
 }

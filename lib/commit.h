@@ -78,6 +78,7 @@ struct otr__commit {
 	bool plain;                          /* the group is plain so far (SPEC 4.6-4) */
 	size_t depth;                        /* how far before the end a row came in */
 	bool wrote_pages;
+	bool crowded;                        /* in a file of fixed size: what cannot be let go leaves too little room for the commits after this one */
 	bool recount;                        /* pages that were not counted any more are reached again */
 	uint8_t *page;                       /* work space */
 };

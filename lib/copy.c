@@ -111,8 +111,15 @@ otr__copier_free(struct otr__copier *c)
 static enum otr_status
 begin_pass(struct otr__copier *c, struct otr_error *err)
 {
-	uint64_t pages = c->from->state.slot.page_count;
+	uint64_t pages = c->from->state.slot.page_count, bytes, needed = pages * c->from->header.schema.page_bytes;
+	int failure = c->from->io.size(c->from->io.self, &bytes);
 
+	if (failure != 0)
+		return otr__fail_sys(err, failure, "cannot tell its size");
+	/* memory follows the pages that there are, not those that a slot claims */
+	if (pages > otr__first_page(c->from->header.schema.page_bytes) && bytes < needed)
+		return otr__fail(err, OTR_E_TRUNCATED, "5.2-2", "truncated: %llu bytes, its %llu pages need %llu", (unsigned long long)bytes,
+		    (unsigned long long)pages, (unsigned long long)needed);
 	if (pages > c->pages) {
 		struct place *place;
 		uint8_t *met;

@@ -126,6 +126,8 @@ otr_create(const char *path, const struct otr_schema *wanted, const struct otr_c
 		status = check_options(schema, o, err);
 	if (status == OTR_OK && o->meta_count > 0)
 		status = otr__metadata_stream(o->meta, o->meta_count, &meta, &meta_len, err);
+	if (status == OTR_OK)
+		status = otr__metadata_check(schema, &o->policies, meta_len, err);
 	if (status == OTR_OK && o->replace)
 		status = otr__lock_replaced(path, o->wait_ns, &old, err);
 	if (status == OTR_OK)

@@ -26,6 +26,7 @@ struct otr_cursor {
 	bool reverse;
 	bool sought;                       /* from and to are set */
 	uint64_t from, to;                 /* row numbers still to be given */
+	uint64_t leaves;                   /* that were given of this state: no more than it has pages (SPEC 5.3-6) */
 	struct otr__rows rows;             /* the leaf that was lent last */
 	size_t bits_capacity;              /* bytes a column of bits */
 	uint8_t *bits;                     /* shifted or reversed presence bits, column after column; NULL: not needed yet */
@@ -69,12 +70,20 @@ static enum otr_status
 recover(struct otr_cursor *c, enum otr_status failure, struct otr_error *err)
 {
 	int64_t horizon_ns = c->snapshot->horizon_ns;
-	enum otr_status status = otr__db_recover(c->file, &c->snapshot, failure, err);
+	int attempt;
 
-	if (status != OTR_OK)
-		return status;
-	otr__walk_reset(&c->walk, &c->snapshot->tree);
-	return c->snapshot->horizon_ns > horizon_ns ? check_expiry(c, err) : OTR_OK;
+	for (attempt = 0; ; attempt++) {
+		enum otr_status status = otr__db_recover(c->file, &c->snapshot, failure, err);
+
+		if (status != OTR_OK)
+			return status;
+		otr__walk_reset(&c->walk, &c->snapshot->tree);
+		c->leaves = 0;
+		/* looking may fail for reuse as well */
+		failure = c->snapshot->horizon_ns > horizon_ns ? check_expiry(c, err) : OTR_OK;
+		if (failure == OTR_OK || failure == OTR_E_EXPIRED || attempt == RECOVERIES_MAX)
+			return failure;
+	}
 }
 
 static enum otr_status
@@ -302,6 +311,8 @@ lend_leaf(struct otr_cursor *c, uint64_t position, struct otr_rows *out, struct 
 	status = lend(c, &c->rows, from, to, out, err);
 	if (status != OTR_OK)
 		return status;
+	if (++c->leaves > c->file->state.slot.page_count)
+		return otr__fail(err, OTR_E_CORRUPT, "5.3-6", "a tree of more pages than the file has");
 	if (c->reverse)
 		c->to = s->base_row + at.position + from;
 	else

@@ -674,22 +674,47 @@ move(const struct side *s, uint64_t base, uint64_t *position)
 	return true;
 }
 
+static enum otr_status
+rows_expired(const struct side *s, struct otr_error *err)
+{
+	return otr__fail(err, OTR_E_EXPIRED, "10.4-5", "snapshot expired: rows of version %llu are no longer kept", (unsigned long long)s->snapshot->version);
+}
+
+/* The horizon moved: rows that are still to be compared or given must not be among those that went. */
+static enum otr_status
+check_expiry(struct otr_diff *d, struct side *s, struct otr_error *err)
+{
+	uint64_t first, next = s->out_from < s->out_to ? s->out_from : s->pos;
+	enum otr_status status = next < s->end || s->out_from < s->out_to ? seek(d, s, s->snapshot->horizon_ns, &first, err) : OTR_END;
+
+	if (status == OTR_OK && next < first)
+		return rows_expired(s, err);
+	return status == OTR_END ? OTR_OK : status;
+}
+
 /* The same, and goes on at the same row numbers there. */
 static enum otr_status
 recover_positions(struct otr_diff *d, enum otr_status failure, struct otr_error *err)
 {
 	struct side *s = d->culprit;
-	uint64_t base = s == NULL ? 0 : s->snapshot->base_row;
-	enum otr_status status = recover(d, failure, err);
+	int64_t horizon_ns = s == NULL ? 0 : s->snapshot->horizon_ns;
+	int attempt;
 
-	if (status != OTR_OK)
-		return status;
-	if (s->out_from == s->out_to)
-		s->out_from = s->out_to = s->pos;
-	if (!move(s, base, &s->pos) || !move(s, base, &s->end) || !move(s, base, &s->out_from) || !move(s, base, &s->out_to))
-		return otr__fail(err, OTR_E_EXPIRED, "10.4-5", "snapshot expired: rows of version %llu are no longer kept",
-		    (unsigned long long)s->snapshot->version);
-	return OTR_OK;
+	for (attempt = 0; ; attempt++) {
+		uint64_t base = s == NULL ? 0 : s->snapshot->base_row;
+		enum otr_status status = recover(d, failure, err);
+
+		if (status != OTR_OK)
+			return status;
+		if (s->out_from == s->out_to)
+			s->out_from = s->out_to = s->pos;
+		if (!move(s, base, &s->pos) || !move(s, base, &s->end) || !move(s, base, &s->out_from) || !move(s, base, &s->out_to))
+			return rows_expired(s, err);
+		/* looking may fail for reuse as well */
+		failure = s->snapshot->horizon_ns > horizon_ns ? check_expiry(d, s, err) : OTR_OK;
+		if (failure == OTR_OK || failure == OTR_E_EXPIRED || attempt == RECOVERIES_MAX)
+			return failure;
+	}
 }
 
 enum otr_status

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "db.h"
+#include "retain.h"
 
 static enum otr_status
 no_memory(struct otr_error *err)
@@ -144,11 +145,30 @@ otr__metadata_stream(const struct otr_meta *entry, size_t count, uint8_t **bytes
 	return status;
 }
 
+uint64_t
+otr__metadata_pages(uint32_t page_bytes, size_t len)
+{
+	size_t per_page = page_bytes - OTR__META_FIXED;
+
+	return len == 0 ? 1 : (len + per_page - 1) / per_page;
+}
+
+enum otr_status
+otr__metadata_check(const struct otr_schema *schema, const struct otr_policies *policies, size_t len, struct otr_error *err)
+{
+	uint64_t pages = otr__metadata_pages(schema->page_bytes, len), most = otr__retain_metadata(schema, policies);
+
+	if (len == 0 || pages <= most)
+		return OTR_OK;
+	return otr__fail(err, OTR_E_LIMIT, "9.4", "metadata of %zu bytes take %llu pages; a file of at most %llu bytes has room for %llu", len,
+	    (unsigned long long)pages, (unsigned long long)policies->max_bytes, (unsigned long long)most);
+}
+
 enum otr_status
 otr__metadata_write(struct otr__space *space, const uint8_t *bytes, size_t len, struct otr__ref *ref, struct otr_error *err)
 {
 	uint32_t page_bytes = space->store->page_bytes;
-	size_t per_page = page_bytes - OTR__META_FIXED, pages = len == 0 ? 1 : (len + per_page - 1) / per_page, i;
+	size_t per_page = page_bytes - OTR__META_FIXED, pages = (size_t)otr__metadata_pages(page_bytes, len), i;
 	struct otr__ref next = { .page = 0 };
 	uint8_t *page = malloc(page_bytes);
 	enum otr_status status = page == NULL ? no_memory(err) : OTR_OK;

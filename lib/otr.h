@@ -147,7 +147,7 @@ struct otr_create_options {
 /*
  * Makes an empty series at path: under a temporary name in the same directory, synced, locked, linked (or renamed) into place, the
  * directory synced (SPEC 10.3).
- * Returns OTR_OK; OTR_E_ARG for a schema, policy or metadata outside its limits; OTR_E_EXISTS if path exists (with replace: if it is no
+ * Returns OTR_OK; OTR_E_ARG for a schema, policy or metadata outside its limits; OTR_E_LIMIT for metadata of more than a sixteenth of max_bytes; OTR_E_EXISTS if path exists (with replace: if it is no
  * regular file); OTR_E_BUSY; OTR_E_IO; OTR_E_NOMEM.  After any failure no new name is left behind.
  */
 OTR_MUST_CHECK enum otr_status otr_create(const char *path, const struct otr_schema *schema, const struct otr_create_options *options,
@@ -406,6 +406,7 @@ struct otr_commit_result {
 	uint64_t version;              /* the version that the file has now */
 	bool committed;                /* false: the rows changed nothing, so no version was made */
 	uint64_t added, replaced, skipped, late;   /* of the rows given: new times (and equal ones under `keep`); replaced rows; rows that changed nothing; rows (of them) merged before the tree's last row */
+	uint64_t removed;              /* rows, by a piece of otr_writer_delete */
 };
 
 struct otr_writer_options {
@@ -417,7 +418,8 @@ struct otr_writer_options {
 	 * and so holds the lock while the caller adds.  May be NULL. */
 	void (*waiting)(void *arg);
 	void (*holding)(void *arg);
-	/* Called after each commit but the last of a call, where input into a file with max_size is committed in pieces (SPEC 9.4).  May be NULL. */
+	/* Called after each commit but the last of a call, where input into a file with max_size, or a deletion with a match from it, is committed
+	 * in pieces (SPEC 9.4); where the last one fails, after all that were made.  May be NULL. */
 	void (*piece)(void *arg, const struct otr_commit_result *result);
 	void *arg;
 };
@@ -436,7 +438,7 @@ const char *otr_writer_notice(const struct otr_writer *writer, size_t i, bool *f
 /*
  * Adds rows, in any order of time, to the commit being made.  rows is borrowed during the call.
  * Returns OTR_OK; OTR_E_ARG (a reserved time, a bool or i32 out of range: err->row); OTR_E_DUPLICATE; OTR_E_LIMIT (disorder beyond
- * sort_bytes); OTR_E_BUSY, _IO, _CORRUPT, _NOMEM.  After an error nothing of this commit will be stored: only otr_writer_close is left.
+ * sort_bytes; rows of one time that a file of fixed size cannot hold, SPEC 9.4); OTR_E_BUSY, _IO, _CORRUPT, _NOMEM.  After an error nothing of this commit will be stored: only otr_writer_close is left.
  */
 OTR_MUST_CHECK enum otr_status otr_writer_add(struct otr_writer *writer, const struct otr_rows *rows, struct otr_error *err);
 /*
@@ -458,6 +460,7 @@ void otr_writer_close(struct otr_writer *writer);
 struct otr_change_result {
 	uint64_t version;              /* the version that the file has now */
 	bool committed;                /* false: nothing was to be changed, so no version was made */
+	uint64_t first_version;        /* of the versions that the call made, if it made several (see otr_writer_delete); else `version` */
 	uint64_t rows;                 /* of the series now */
 	uint64_t added, removed;       /* rows */
 };
@@ -468,14 +471,17 @@ struct otr_delete_spec {
 	bool (*match)(void *arg, const struct otr_rows *rows, size_t i);   /* whether row i goes; NULL: every row of the range */
 	void *arg;
 };
-/* Removes rows (SPEC 8.1).  If there are none: no commit. */
+/*
+ * Removes rows (SPEC 8.1).  If there are none: no commit.  From a file with max_size, rows that match are removed in as many commits as that takes, from the first time to the last;
+ * those that were made stay where a later one fails (see `piece` of the writer's options).
+ */
 OTR_MUST_CHECK enum otr_status otr_writer_delete(struct otr_writer *writer, const struct otr_delete_spec *spec, struct otr_change_result *result,
     struct otr_error *err);
 
 /*
  * Makes a version whose rows and metadata are those of an older one, but for rows that have expired; policies stay (SPEC 8.6).  Always a commit.
  * Works also where the newest slot is damaged, or its root page: then the version goes on from the sound slot (SPEC 10.2-2).
- * OTR_E_NOTFOUND: no such version, or pruned (the text names the oldest kept).
+ * OTR_E_NOTFOUND: no such version, or pruned (the text names the oldest kept).  OTR_E_LIMIT: its metadata are more than max_bytes has room for now.
  */
 OTR_MUST_CHECK enum otr_status otr_writer_rollback(struct otr_writer *writer, uint64_t version, struct otr_change_result *result, struct otr_error *err);
 
@@ -488,9 +494,25 @@ struct otr_meta_change {
 /*
  * Changes metadata, and policies unless that is NULL (SPEC 4.1, 5.6).  What changes nothing makes no commit.  A change of policy takes effect in this commit:
  * rows expire and versions are pruned by it.  OTR_E_ARG: a key, value or policy outside its limits, or metadata of more than OTR_MAX_META.
+ * OTR_E_LIMIT: metadata, new or old, of more than a sixteenth of the max_bytes in force then (SPEC 9.4).
  */
 OTR_MUST_CHECK enum otr_status otr_writer_set_meta(struct otr_writer *writer, const struct otr_meta_change *change, size_t count,
     const struct otr_policies *policies, struct otr_change_result *result, struct otr_error *err);
+
+enum otr_policy {
+	OTR_POLICY_DUPLICATES = 1,
+	OTR_POLICY_MAX_SIZE = 2,       /* has_max_size, max_bytes */
+	OTR_POLICY_RETAIN = 4,         /* has_retain, retain_ns */
+	OTR_POLICY_HISTORY = 8,        /* history, history_value */
+	OTR_POLICY_ALL = 15
+};
+/*
+ * The same with the policies of `which` alone (enum otr_policy, or-ed); the others stay as they are found under the lock, so that writers who set different ones do
+ * not undo each other.  All history and what fits are one default: with OTR_POLICY_MAX_SIZE and without OTR_POLICY_HISTORY, a size turns the one into the other.
+ * OTR_E_ARG also where the policies do not go together with those found.
+ */
+OTR_MUST_CHECK enum otr_status otr_writer_update_meta(struct otr_writer *writer, const struct otr_meta_change *change, size_t count,
+    const struct otr_policies *policies, unsigned which, struct otr_change_result *result, struct otr_error *err);
 
 /* ---- compacting -------------------------------------------------------------------------------------------------------- */
 

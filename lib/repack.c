@@ -109,16 +109,25 @@ take_tree(struct otr__tree *tree, uint64_t position, bool share, struct otr__bui
 {
 	struct otr__walk walk;
 	struct otr__rows rows;
+	uint64_t bytes, leaves = 0;
+	int failure;
 	enum otr_status status = OTR_OK;
 
 	if (position >= tree->rows)
 		return OTR_OK;
+	failure = tree->store->io->size(tree->store->io->self, &bytes);
+	if (failure != 0)
+		return otr__fail_sys(err, failure, "cannot tell its size");
 	if (!otr__rows_init(&rows, tree->schema->columns, 64))
 		return no_memory(err);
 	otr__walk_init(&walk, tree);
 	while (status == OTR_OK && position < tree->rows) {
 		struct otr__leaf_at at;
 
+		if (++leaves > bytes / tree->store->page_bytes) {
+			status = otr__fail(err, OTR_E_CORRUPT, "5.3-6", "a tree of more pages than the file has");
+			break;
+		}
 		status = otr__walk_leaf(&walk, position, &at, err);
 		if (status == OTR_OK && share && position == at.position && tree->level > 0) {
 			struct otr__stats stats[OTR_MAX_COLUMNS];

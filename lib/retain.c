@@ -8,14 +8,16 @@
  *      what the state reaches after any commit  |  what one commit writes, and what the next one does
  *
  * A commit writes at most L/8 pages, and what it reaches in the end is at most 3/4 L.  So what the two slots reach together never exceeds 7/8 L, and the next
- * commit finds its L/8 without touching either.  (In a small file with a deep tree the path of one row may be more than L/8; then more is kept free.)  Where that would not hold, these go, in this order: log pages beyond L/8 of them, kept roots (the older half,
- * as often as it takes), the oldest leaves.
+ * commit finds its L/8 without touching either.  (In a small file with a deep tree the path of one row may be more than L/8; then more is kept free.)  Where that would not hold,
+ * these go, in this order: log pages beyond L/8 of them, kept roots and old metadata (the older half of the versions, as often as it takes), the oldest leaves.
+ * Metadata never take the room of rows: a chain is at most L/16.
  */
 #include "retain.h"
 
 #include <stdlib.h>
 
 #include "log.h"
+#include "meta.h"
 #include "reach.h"
 
 /* What is let go at once beyond the need, so that it is not done at every commit: a 32nd of the file. */
@@ -37,11 +39,11 @@ fixed_pages(const struct otr_schema *schema)
 
 /* L of the comment above; UINT64_MAX without max_size. */
 static uint64_t
-budget(const struct otr_schema *schema, const struct otr__slot *slot)
+budget(const struct otr_schema *schema, const struct otr_policies *policies)
 {
-	uint64_t pages = slot->policies.max_bytes / schema->page_bytes, fixed = fixed_pages(schema);
+	uint64_t pages = policies->max_bytes / schema->page_bytes, fixed = fixed_pages(schema);
 
-	if (!slot->policies.has_max_size)
+	if (!policies->has_max_size)
 		return UINT64_MAX;
 	return pages > fixed ? pages - fixed : 0;
 }
@@ -49,9 +51,17 @@ budget(const struct otr_schema *schema, const struct otr__slot *slot)
 uint64_t
 otr__retain_piece(const struct otr_schema *schema, const struct otr__slot *slot)
 {
-	uint64_t pages = budget(schema, slot);
+	uint64_t pages = budget(schema, &slot->policies);
 
 	return pages == UINT64_MAX ? pages : pages / 8;
+}
+
+uint64_t
+otr__retain_metadata(const struct otr_schema *schema, const struct otr_policies *policies)
+{
+	uint64_t pages = budget(schema, policies);
+
+	return pages == UINT64_MAX ? pages : pages / 16;
 }
 
 static enum otr_status
@@ -96,17 +106,21 @@ otr__retain_path(struct otr__commit *k, uint64_t *pages, struct otr_error *err)
 enum otr_status
 otr__retain_limit(struct otr__commit *k, uint64_t *pages, struct otr_error *err)
 {
-	uint64_t least, path;
+	const struct otr_schema *schema = &k->target->header.schema;
+	uint64_t least, more, metadata = otr__retain_metadata(schema, &k->slot.policies);
 	enum otr_status status = otr__retain_pages(k, 0, &least, err);
 
 	if (status == OTR_OK)
-		status = otr__retain_path(k, &path, err);
+		status = otr__retain_path(k, &more, err);
 	if (status != OTR_OK)
 		return status;
-	/* a late row: its leaf in two, and so each page above it; a range: both its ends */
-	*pages = otr__retain_piece(&k->target->header.schema, &k->slot);
-	if (*pages < least + 2 * path)
-		*pages = least + 2 * path;
+	*pages = otr__retain_piece(schema, &k->slot);
+	if (*pages == UINT64_MAX)
+		return OTR_OK;
+	/* a late row: its leaf in two, and so each page above it; a range: both its ends; or metadata */
+	more = 2 * more > metadata ? 2 * more : metadata;
+	if (*pages < least + more)
+		*pages = least + more;
 	return OTR_OK;
 }
 
@@ -345,9 +359,9 @@ prune_log(struct otr__commit *k, uint64_t most, struct otr_error *err)
 	return status == OTR_OK && first > 0 ? prune_before(k, first, err) : status;
 }
 
-/* The horizon that takes so many of the oldest leaves away; the newest row's time at the most. */
+/* The horizon that takes so many of the oldest leaves away; newest_ns, of the newest row, at the most. */
 static enum otr_status
-horizon_after(struct otr__commit *k, uint64_t leaves, int64_t *horizon_ns, struct otr_error *err)
+horizon_after(struct otr__commit *k, uint64_t leaves, int64_t newest_ns, int64_t *horizon_ns, struct otr_error *err)
 {
 	struct otr__tree tree;
 	uint64_t position;
@@ -364,30 +378,53 @@ horizon_after(struct otr__commit *k, uint64_t leaves, int64_t *horizon_ns, struc
 		if (status != OTR_OK || tree.level == 0)
 			break;
 		position = at.position + at.rows;
-		*horizon_ns = at.last_ns < k->slot.last_ns ? at.last_ns + 1 : k->slot.last_ns;
+		*horizon_ns = at.last_ns < newest_ns ? at.last_ns + 1 : newest_ns;
 	}
 	return status;
 }
 
-/* Lets kept roots go, then leaves, until no more than `most` pages are reached.  What cannot be helped stays. */
+/* The version from which on no older pages are kept: kept roots and metadata of before are all that history costs beside the log. */
 static enum otr_status
-shrink(struct otr__commit *k, uint64_t most, uint64_t slack, struct otr_error *err)
+free_of_history(struct otr__commit *k, uint64_t *version, struct otr_error *err)
+{
+	const struct otr__slot *slot = &k->slot;
+	struct otr__meta_page meta;
+	const uint8_t *page;
+	enum otr_status status = OTR_OK;
+
+	*version = slot->newest_rewrite;
+	if (slot->metadata.page == 0 || slot->metadata.generation <= *version)
+		return OTR_OK;
+	status = otr__store_read(&k->target->store, &slot->metadata, OTR__META, 0, &page, NULL, err);
+	if (status == OTR_OK)
+		status = otr__meta_decode(page, k->target->header.schema.page_bytes, &meta, err);
+	if (status == OTR_OK && meta.previous.page != 0)
+		*version = slot->metadata.generation;
+	return status;
+}
+
+/* Lets kept roots and old metadata go, then leaves, until no more than `most` pages are reached.  What cannot be helped stays. */
+static enum otr_status
+shrink(struct otr__commit *k, uint64_t most, uint64_t slack, int64_t newest_ns, struct otr_error *err)
 {
 	struct otr__slot *slot = &k->slot;
+	uint64_t bare;
 	enum otr_status status = count_live(k, err);
 
-	while (status == OTR_OK && k->space.live > most && slot->newest_rewrite > slot->oldest_version) {
-		uint64_t left = slot->newest_rewrite - slot->oldest_version;
+	if (status == OTR_OK)
+		status = free_of_history(k, &bare, err);
+	while (status == OTR_OK && k->space.live > most && bare > slot->oldest_version) {
+		uint64_t left = bare - slot->oldest_version;
 
 		status = prune_before(k, slot->oldest_version + (left + 1) / 2, err);
-		if (status != OTR_OK || slot->newest_rewrite - slot->oldest_version == left)
+		if (status != OTR_OK || bare - slot->oldest_version == left)
 			break;
 		status = count_live(k, err);
 	}
 	while (status == OTR_OK && k->space.live > most) {
 		int64_t horizon_ns;
 
-		status = horizon_after(k, k->space.live - most + slack, &horizon_ns, err);
+		status = horizon_after(k, k->space.live - most + slack, newest_ns, &horizon_ns, err);
 		if (status != OTR_OK || horizon_ns <= slot->horizon_ns)
 			break;
 		status = move_horizon(k, horizon_ns, err);
@@ -424,10 +461,10 @@ other_size(const struct otr__commit *k)
 }
 
 static enum otr_status
-retain_by_size(struct otr__commit *k, uint64_t pages, struct otr_error *err)
+retain_by_size(struct otr__commit *k, int64_t newest_ns, uint64_t pages, struct otr_error *err)
 {
 	const struct otr_schema *schema = &k->target->header.schema;
-	uint64_t size = budget(schema, &k->slot), most, limit;
+	uint64_t size = budget(schema, &k->slot.policies), most, limit;
 	enum otr_status status;
 
 	if (size == UINT64_MAX)
@@ -442,18 +479,19 @@ retain_by_size(struct otr__commit *k, uint64_t pages, struct otr_error *err)
 	k->space.planned = pages;
 	status = prune_log(k, size / 8, err);
 	if (status == OTR_OK && k->space.live + pages > most)
-		status = shrink(k, most > pages ? most - pages : 0, size / SLACK, err);
+		status = shrink(k, most > pages ? most - pages : 0, size / SLACK, newest_ns, err);
+	k->crowded = status == OTR_OK && k->space.limit > 0 && k->space.live + pages > most;
 	return status;
 }
 
 enum otr_status
-otr__retain(struct otr__commit *k, int64_t newest_ns, uint64_t pages, struct otr_error *err)
+otr__retain(struct otr__commit *k, int64_t newest_ns, int64_t last_ns, uint64_t pages, struct otr_error *err)
 {
 	enum otr_status status = retain_by_age(k, newest_ns, err);
 
 	if (status == OTR_OK)
 		status = retain_history(k, pages > 0, err);
 	if (status == OTR_OK && pages > 0)
-		status = retain_by_size(k, pages, err);
+		status = retain_by_size(k, last_ns, pages, err);
 	return status;
 }

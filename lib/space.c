@@ -223,5 +223,8 @@ otr__space_finish(struct otr__space *space, bool base_kept, size_t most, struct 
 		slot->freed_page[slot->freed++] = space->later.page[i];
 	for (i = space->usable.n; i > 0 && slot->freed < most; i--)
 		slot->freed_page[slot->freed++] = space->usable.page[i - 1];
+	/* of a file whose count was too low, so that more was given up than counted: nothing is known to be free */
+	if (slot->live_pages > slot->page_count - space->fixed - slot->freed)
+		slot->live_pages = slot->page_count - space->fixed - slot->freed;
 	return OTR_OK;
 }

@@ -432,17 +432,25 @@ record_bytes(const struct otr_writer *w, size_t rows)
 	return otr__record_size(&record) + (rows > 0 ? otr__block_size(&w->target.header.schema, rows) : 0);
 }
 
-/* Lets go what the policies want gone (retain.h), before as many pages are written as `rows` take, and those of a spill. */
+/* Lets go what the policies want gone (retain.h), before as many pages are written as `rows` take, and those of a spill.  w->sorted has rows of the commit. */
 static enum otr_status
 make_room(struct otr_writer *w, struct otr__commit *k, uint64_t rows, struct otr_error *err)
 {
+	const struct otr__rows *sorted = &w->sorted.rows;
+	int64_t last_ns = k->slot.rows > 0 ? k->slot.last_ns : INT64_MIN;
 	uint64_t pages, piece;
 	enum otr_status status = otr__retain_pages(k, rows, &pages, err);
 
 	if (status == OTR_OK)
 		status = otr__retain_limit(k, &piece, err);
+	if (sorted->n > 0 && sorted->time_ns[sorted->n - 1] > last_ns)
+		last_ns = sorted->time_ns[sorted->n - 1];
 	/* of a commit that merges, and of a stream, it is only known that it is a piece at the most */
-	return status == OTR_OK ? otr__retain(k, newest_of(w, k), pages < piece ? pages : piece, err) : status;
+	if (status == OTR_OK)
+		status = otr__retain(k, newest_of(w, k), last_ns, pages < piece ? pages : piece, err);
+	if (status == OTR_OK && k->crowded)
+		return otr__fail(err, OTR_E_LIMIT, "9.4", "no room for more rows: those of the newest time go together, and only when a later row comes");
+	return status;
 }
 
 /* The tree before this commit, with what rides in it: k->root and w->base. */
@@ -561,7 +569,7 @@ finish_large(struct otr_writer *w, struct otr__commit *k, uint64_t added, uint64
 		otr__commit_keep(k, &w->base, &record);
 	fill_slot(w, k, added, removed);
 	/* a stream's newest row is known only now */
-	status = otr__retain(k, newest_of(w, k), 0, err);
+	status = otr__retain(k, newest_of(w, k), INT64_MIN, 0, err);
 	return status == OTR_OK ? otr__commit_finish(k, &record, NULL, 0, err) : status;
 }
 
@@ -720,7 +728,7 @@ commit_sorted(struct otr_writer *w, bool *committed, struct otr_error *err)
 	*committed = false;
 	if (status != OTR_OK)
 		return status;
-	status = otr__retain(k, newest_of(w, k), 0, err);
+	status = otr__retain(k, newest_of(w, k), INT64_MIN, 0, err);
 	if (status == OTR_OK) {
 		drop_expired(w, k->slot.horizon_ns, &w->sorted);
 		status = drop_unchanging(w, k, &n, &in_order, &replaced, err);
@@ -1260,7 +1268,8 @@ otr_writer_delete(struct otr_writer *w, const struct otr_delete_spec *spec, stru
 	struct otr__who who = who_of(w);
 	enum otr_status status = check_idle(w, err);
 
-	return status == OTR_OK ? otr__change_delete(&w->target, &patience, &who, spec, result, err) : status;
+	return status == OTR_OK ? otr__change_delete(&w->target, &patience, &who,
+	    &(struct otr__tell){ .piece = w->options.piece, .arg = w->options.arg }, spec, result, err) : status;
 }
 
 enum otr_status
@@ -1274,14 +1283,21 @@ otr_writer_rollback(struct otr_writer *w, uint64_t version, struct otr_change_re
 }
 
 enum otr_status
-otr_writer_set_meta(struct otr_writer *w, const struct otr_meta_change *change, size_t count, const struct otr_policies *policies,
+otr_writer_update_meta(struct otr_writer *w, const struct otr_meta_change *change, size_t count, const struct otr_policies *policies, unsigned which,
     struct otr_change_result *result, struct otr_error *err)
 {
 	struct otr__patience patience = patience_of(w);
 	struct otr__who who = who_of(w);
 	enum otr_status status = check_idle(w, err);
 
-	return status == OTR_OK ? otr__change_meta(&w->target, &patience, &who, change, count, policies, result, err) : status;
+	return status == OTR_OK ? otr__change_meta(&w->target, &patience, &who, change, count, policies, which, result, err) : status;
+}
+
+enum otr_status
+otr_writer_set_meta(struct otr_writer *w, const struct otr_meta_change *change, size_t count, const struct otr_policies *policies,
+    struct otr_change_result *result, struct otr_error *err)
+{
+	return otr_writer_update_meta(w, change, count, policies, OTR_POLICY_ALL, result, err);
 }
 
 void

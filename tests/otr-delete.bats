@@ -114,6 +114,22 @@ left() {
 	sha256sum --quiet -c sum
 }
 
+@test "from a file of fixed size in pieces: the first and the last version are told" {
+	otr-create --page-size 4Ki --max-size 512Ki a.otr v
+	python3 -c 'import random
+random.seed(1)
+for i in range(20000): print(f"{i},{random.random()}")' | otr-append -N --any-time a.otr
+	local first last
+	first=$(($(otr-log -n 1 -N a.otr | cut -d, -f1) + 1))
+	expect 0 otr-delete -v --where 'v < 0.5' --print-version a.otr
+	last=$(otr-log -n 1 -N a.otr | cut -d, -f1)
+	[ "$last" -gt $((first + 1)) ]
+	seq "$first" "$last" | diff - out
+	says "^otr-delete: a.otr: [0-9]+ of 20000 rows deleted; versions $first to $last\$"
+	[ "$(rows a.otr)" -lt 12000 ]
+	sound a.otr
+}
+
 @test "--all empties the series; again makes no version; then rows are added as before" {
 	five a.otr
 	expect 0 otr-delete --all -v a.otr

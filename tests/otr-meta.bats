@@ -150,6 +150,25 @@ PY
 	otr-stat --json a.otr | grep -q '"policy":{"duplicates":"replace","max_size":2097152,"retain":null,"history":"5"}'
 }
 
+@test "two at once who set different policies do not undo each other" {
+	otr-create a.otr v
+	hold a.otr
+	otr-meta -v a.otr otr.retain=90d 2>one &
+	local one=$! two
+	otr-meta -v a.otr otr.duplicates=keep otr.max-size=2Mi 2>two &
+	two=$!
+	# both have opened the file once they say that they wait
+	for _ in $(seq 100); do
+		! grep -q waiting one || ! grep -q waiting two || break
+		sleep 0.1
+	done
+	release
+	wait "$one"
+	wait "$two"
+	expect 0 otr-meta -N a.otr
+	[ "$(paste -sd' ' out)" = 'otr.duplicates,keep otr.history,fits otr.max-size,2Mi otr.retain,90d' ]
+}
+
 @test "history: versions before those that are kept are pruned, at once and at later commits" {
 	otr-create a.otr v
 	local i
@@ -208,6 +227,15 @@ PY
 	plain out
 	expect 0 otr-meta --json a.otr
 	plain out
+}
+
+@test "controls of the reading direction: \\u in JSON, \\x in text" {
+	otr-create a.otr v
+	expect 0 otr-meta a.otr $'k=a\xe2\x80\xaeb\xe2\x81\xa6c\xe2\x80\x8fd\xe2\x81\xa9\xe2\x80\x94'
+	expect 0 otr-meta --json a.otr
+	grep -qF '"a\u202eb\u2066c\u200fd\u2069'$'\xe2\x80\x94"' out
+	expect 0 otr-meta a.otr
+	grep -qxF 'k,a\xe2\x80\xaeb\xe2\x81\xa6c\xe2\x80\x8fd\xe2\x81\xa9'$'\xe2\x80\x94' out
 }
 
 @test "the lock of another writer: 6; no room on the disk: 5; a pipe closed, a full stdout" {

@@ -164,7 +164,8 @@ PY
 	done
 	[ "$got" -eq 4 ]
 	local change
-	for change in 'otr-delete --all a.otr' "otr-delete -e last a.otr" 'otr-meta a.otr k=v' 'otr-meta a.otr --unset k' 'otr-rollback a.otr newest-1'; do
+	echo 0,0,0 >new
+	for change in 'otr-append --any-time -N a.otr new' 'otr-delete --all a.otr' "otr-delete -e last a.otr" 'otr-meta a.otr k=v' 'otr-meta a.otr --unset k' 'otr-rollback a.otr newest-1'; do
 		sha256sum a.otr >sum
 		# shellcheck disable=SC2086
 		refuse 4 'nothing was written .otr-rollback a.otr 1 .*otr-verify --salvage' $change

@@ -61,9 +61,11 @@ cli_utf8(const char *text, size_t len)
 }
 
 /* Controls of a terminal, and of the reading direction (U+061C, U+200E..F, U+202A..E, U+2066..9). */
-static bool
-is_control(const unsigned char *s, size_t n)
+bool
+cli_is_control(const char *text, size_t n)
 {
+	const unsigned char *s = (const unsigned char *)text;
+
 	if (n == 1)
 		return s[0] < 0x20 || s[0] == 0x7f;
 	if (n == 2)
@@ -85,7 +87,7 @@ cli_escape(const char *text, size_t len, char *out, size_t room)
 	while (at < len) {
 		size_t n = cli_utf8(text + at, len - at);
 
-		if (n > 0 && !is_control(s + at, n)) {
+		if (n > 0 && !cli_is_control(text + at, n)) {
 			if (n >= room - used)
 				break;
 			memcpy(out + used, text + at, n);
@@ -114,7 +116,7 @@ cli_is_text(const char *text, size_t len, bool breaks)
 		n = cli_utf8(text + at, len - at);
 		if (n == 0)
 			return false;
-		if (n <= 2 && is_control((const unsigned char *)text + at, n) && !(breaks && (text[at] == '\n' || text[at] == '\t')))
+		if (n <= 2 && cli_is_control(text + at, n) && !(breaks && (text[at] == '\n' || text[at] == '\t')))
 			return false;
 	}
 	return true;

@@ -51,6 +51,8 @@ size_t cli_escape(const char *text, size_t len, char *out, size_t room);
 
 /* Length of the valid UTF-8 character at text (1..4), 0 if there is none. */
 size_t cli_utf8(const char *text, size_t len);
+/* Whether the character of n bytes at text is a control of a terminal (C0, DEL, C1) or of the reading direction. */
+bool cli_is_control(const char *text, size_t n);
 /* True if text is UTF-8 without control characters; newline and tab pass where breaks is true. */
 bool cli_is_text(const char *text, size_t len, bool breaks);
 

@@ -10,6 +10,15 @@
 #include <math.h>
 #include <string.h>
 
+/* Of a control character: none is beyond U+FFFF. */
+static unsigned
+code_of(const unsigned char *s, size_t n)
+{
+	if (n == 1)
+		return s[0];
+	return n == 2 ? (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU) : (s[0] & 0xfU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+}
+
 void
 json_text(struct out *o, const char *text)
 {
@@ -27,11 +36,8 @@ json_text(struct out *o, const char *text)
 			char pair[2] = { '\\', (char)c };
 
 			out_bytes(o, pair, 2);
-		} else if (!cli_is_text(text + at, n, false)) {
-			/* C0, DEL, C1 and bidirectional controls, the latter two below U+FFFF */
-			unsigned code = n == 1 ? c : n == 2 ? (c & 0x1fU) << 6 | ((unsigned char)text[at + 1] & 0x3fU) : 0xfffd;
-
-			out_format(o, "\\u%04x", code);
+		} else if (cli_is_control(text + at, n)) {
+			out_format(o, "\\u%04x", code_of((const unsigned char *)text + at, n));
 		} else {
 			out_bytes(o, text + at, n);
 		}

@@ -608,6 +608,8 @@ append(struct opts *o)
 		summarize(&r);
 out:
 	otr_writer_close(r.writer);
+	if (r.commits == 0)
+		status = writer_tell_remedy(o->path, status);
 	free(r.place);
 	closed = out_close(&r.out, true);
 	return cli_worst(status, closed);

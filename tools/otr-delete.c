@@ -7,6 +7,8 @@
 #include "reader.h"
 #include "writer.h"
 
+#include <stdio.h>
+
 static const struct opts_about about = {
 	.tool = OPTS_DELETE,
 	.synopsis = "otr-delete [options] FILE {-s TIME | -e TIME | --where EXPR | --all}...\n",
@@ -129,8 +131,9 @@ delete_rows(const struct opts *o, const struct found *f, struct otr_change_resul
 {
 	struct otr_delete_spec spec = { .start_ns = f->start, .end_ns = f->end };
 	struct otr_writer *writer = NULL;
+	struct writer_pieces pieces;
 	struct otr_error err = { 0 };
-	int status = writer_open(o->path, &o->commit, o->verbose, &writer);
+	int status = writer_open(o->path, &o->commit, o->verbose, &pieces, &writer);
 
 	if (status == CLI_OK)
 		status = filter_open(o->filter, otr_writer_schema(writer), o->path);        /* the file may be another by now */
@@ -141,7 +144,11 @@ delete_rows(const struct opts *o, const struct found *f, struct otr_change_resul
 	if (status == CLI_OK && otr_writer_delete(writer, &spec, result, &err) != OTR_OK)
 		status = cli_failed(o->path, &err);
 	otr_writer_close(writer);
-	return status;
+	if (status != CLI_OK && pieces.count > 0) {
+		cli_error(o->path, 0, "%llu rows were deleted, up to version %llu", (unsigned long long)pieces.removed, (unsigned long long)pieces.version);
+		return o->print_version ? cli_worst(status, writer_print_versions(pieces.first_version, pieces.version)) : status;
+	}
+	return status == CLI_OK ? status : writer_tell_remedy(o->path, status);
 }
 
 static int
@@ -149,21 +156,23 @@ run(const struct opts *o)
 {
 	struct otr_change_result result = { 0 };
 	struct found f = { 0 };
+	char versions[60] = "version ";
 	int status = look(o, &f);
 
-	if (status == CLI_OK && !o->dry_run && f.matches > 0)
-		status = delete_rows(o, &f, &result);
-	else
-		result = (struct otr_change_result){ .version = f.info.version, .rows = f.info.rows };
 	if (status != CLI_OK)
 		return o->dry_run ? status : writer_tell_remedy(o->path, status);
+	result = (struct otr_change_result){ .version = f.info.version, .first_version = f.info.version, .rows = f.info.rows };
+	if (!o->dry_run && f.matches > 0 && (status = delete_rows(o, &f, &result)) != CLI_OK)
+		return status;
+	if (result.first_version < result.version)           /* in pieces (SPEC 9.4) */
+		(void)snprintf(versions, sizeof versions, "versions %llu to ", (unsigned long long)result.first_version);
 	if (o->dry_run && !o->quiet)
 		cli_note(o->path, "%llu of %llu rows would be deleted", (unsigned long long)f.matches, (unsigned long long)f.info.rows);
 	else if (o->verbose)
-		cli_note(o->path, "%llu of %llu rows deleted; version %llu", (unsigned long long)result.removed,
-		    (unsigned long long)(result.rows + result.removed), (unsigned long long)result.version);
+		cli_note(o->path, "%llu of %llu rows deleted; %s%llu", (unsigned long long)result.removed,
+		    (unsigned long long)(result.rows + result.removed), versions, (unsigned long long)result.version);
 	if (o->print_version)
-		status = writer_print_version(result.version);
+		status = writer_print_versions(result.first_version, result.version);
 	return status == CLI_OK && o->fail_empty && (o->dry_run ? f.matches : result.removed) == 0 ? CLI_NO : status;
 }
 

@@ -321,37 +321,44 @@ check_unset(const struct opts *o)
 	return cli_worst(status, worst);
 }
 
-/* The policies in force with the new values in them. */
+/*
+ * The policies in force with the new values in them, so that a contradiction is told as the usage error that it is.  Only those given (*which) are set: another writer may set others
+ * meanwhile.
+ */
 static int
-settle(const struct opts *o, const struct otr_writer *writer, struct policy_change *c, bool *any)
+settle(const struct opts *o, const struct otr_writer *writer, struct policy_change *c, unsigned *which)
 {
+	static const unsigned bits[POLICIES] = { [POLICY_DUPLICATES] = OTR_POLICY_DUPLICATES, [POLICY_HISTORY] = OTR_POLICY_HISTORY,
+		[POLICY_MAX_SIZE] = OTR_POLICY_MAX_SIZE, [POLICY_RETAIN] = OTR_POLICY_RETAIN };
 	int status = CLI_OK;
 
 	*c = (struct policy_change){ .now = *otr_writer_policies(writer) };
-	*any = false;
+	*which = 0;
 	for (unsigned i = 0; i < POLICIES && status == CLI_OK; i++)
 		if (o->policy[i] != NULL) {
-			*any = true;
+			*which |= bits[i];
 			status = policy_read(c, (enum policy)i, policy_key((enum policy)i), o->policy[i]);
 		}
-	return status == CLI_OK && *any ? policy_settle(c) : status;
+	return status == CLI_OK && *which != 0 ? policy_settle(c) : status;
 }
 
 static int
 set(const struct opts *o)
 {
 	struct otr_change_result result = { 0 };
+	struct writer_pieces pieces;
 	struct otr_writer *writer = NULL;
 	struct otr_error err = { 0 };
 	struct policy_change policies;
-	bool any = false;
+	unsigned which = 0;
 	int status = check_unset(o);
 
 	if (status == CLI_OK)
-		status = writer_open(o->path, &o->commit, o->verbose, &writer);
+		status = writer_open(o->path, &o->commit, o->verbose, &pieces, &writer);
 	if (status == CLI_OK)
-		status = settle(o, writer, &policies, &any);
-	if (status == CLI_OK && otr_writer_set_meta(writer, o->change, o->changes, any ? &policies.now : NULL, &result, &err) != OTR_OK)
+		status = settle(o, writer, &policies, &which);
+	if (status == CLI_OK &&
+	    otr_writer_update_meta(writer, o->change, o->changes, which != 0 ? &policies.now : NULL, which, &result, &err) != OTR_OK)
 		status = cli_failed(o->path, &err);
 	else if (status == CLI_OK && o->verbose)
 		cli_note(o->path, "%s; version %llu", result.committed ? "changed" : "nothing changed", (unsigned long long)result.version);

@@ -65,9 +65,10 @@ static int
 roll_back(const struct opts *o, uint64_t version)
 {
 	struct otr_change_result result = { 0 };
+	struct writer_pieces pieces;
 	struct otr_writer *writer = NULL;
 	struct otr_error err = { 0 };
-	int status = writer_open(o->path, &o->commit, o->verbose, &writer);
+	int status = writer_open(o->path, &o->commit, o->verbose, &pieces, &writer);
 
 	if (status != CLI_OK)
 		return status;

@@ -94,18 +94,32 @@ writer_check_path(const char *path)
 static void
 on_waiting(void *arg)
 {
-	cli_warning(arg, 0, "waiting for another writer");
+	const struct writer_pieces *pieces = arg;
+
+	cli_warning(pieces->path, 0, "waiting for another writer");
+}
+
+static void
+on_piece(void *arg, const struct otr_commit_result *result)
+{
+	struct writer_pieces *pieces = arg;
+
+	if (pieces->count++ == 0)
+		pieces->first_version = result->version;
+	pieces->version = result->version;
+	pieces->removed += result->removed;
 }
 
 int
-writer_open(const char *path, const struct writer_commit *commit, bool verbose, struct otr_writer **writer)
+writer_open(const char *path, const struct writer_commit *commit, bool verbose, struct writer_pieces *pieces, struct otr_writer **writer)
 {
 	struct otr_writer_options options = { .wait_ns = commit->wait_ns, .author = commit->author, .message = commit->message,
-		.waiting = verbose ? on_waiting : NULL, .arg = (char *)(uintptr_t)path };
+		.waiting = verbose ? on_waiting : NULL, .piece = on_piece, .arg = pieces };
 	struct otr_error err = { 0 };
 	const char *notice;
 	bool fallback = false;
 
+	*pieces = (struct writer_pieces){ .path = path };
 	if (otr_writer_open(path, &options, writer, &err) != OTR_OK)
 		return cli_failed(path, &err);
 	for (size_t i = 0; (notice = otr_writer_notice(*writer, i, &fallback)) != NULL; i++)
@@ -133,10 +147,20 @@ writer_tell_remedy(const char *path, int status)
 }
 
 int
+writer_print_versions(uint64_t first, uint64_t last)
+{
+	struct out o;
+	int status = out_open(&o, NULL, false);
+
+	if (status != CLI_OK)
+		return status;
+	for (uint64_t v = first; v <= last; v++)
+		out_format(&o, "%llu\n", (unsigned long long)v);
+	return out_close(&o, true);
+}
+
+int
 writer_print_version(uint64_t version)
 {
-	char text[24];
-
-	(void)snprintf(text, sizeof text, "%llu\n", (unsigned long long)version);
-	return out_whole(text);
+	return writer_print_versions(version, version);
 }

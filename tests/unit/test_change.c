@@ -245,6 +245,32 @@ metadata(void)
 	return all_same(path, &m) && ok;
 }
 
+/* Two writers that both saw the file before either changed it. */
+static bool
+policies(void)
+{
+	const char *path = one_path("policies.otr");
+	struct otr_policies a = { .has_retain = true, .retain_ns = 5 }, b = { .duplicates = OTR_KEEP, .has_max_size = true, .max_bytes = 1 << 20 };
+	struct otr_policies all = { .history = OTR_HISTORY_ALL };
+	bool ok = one_create(path, 4096, OTR_REPLACE) == OTR_OK;
+	struct otr_writer *one = one_writer(path), *two = one_writer(path);
+	struct otr_change_result r;
+	struct otr_error err = { .text = "" };
+	const struct otr_policies *p;
+
+	ok = ok && otr_writer_update_meta(one, NULL, 0, &a, OTR_POLICY_RETAIN, &r, &err) == OTR_OK && r.committed;
+	ok = ok && otr_writer_update_meta(two, NULL, 0, &b, OTR_POLICY_MAX_SIZE | OTR_POLICY_DUPLICATES, &r, &err) == OTR_OK && r.version == 2;
+	p = otr_writer_policies(two);
+	ok = ok && p->duplicates == OTR_KEEP && p->max_bytes == 1 << 20 && p->has_retain && p->retain_ns == 5 && p->history == OTR_HISTORY_FITS;
+	/* the first one has not seen the size */
+	ok = ok && otr_writer_update_meta(one, NULL, 0, &all, OTR_POLICY_HISTORY, &r, &err) == OTR_E_ARG;
+	ok = ok && otr_writer_update_meta(one, NULL, 0, &b, OTR_POLICY_DUPLICATES, &r, &err) == OTR_OK && !r.committed && r.version == 2;
+	ok = ok && otr_writer_update_meta(one, NULL, 0, &all, OTR_POLICY_MAX_SIZE, &r, &err) == OTR_OK && otr_writer_policies(one)->history == OTR_HISTORY_ALL;
+	otr_writer_close(one);
+	otr_writer_close(two);
+	return ok && one_faults(path) == 0;
+}
+
 int
 main(void)
 {
@@ -252,6 +278,7 @@ main(void)
 	CHECK(table_l(true), "8.2: the same with metadata between them, so that nothing rides");
 	CHECK(all_and_back(), "8.2: all rows deleted, and brought back; rows by a predicate; the newest version rolled back to");
 	CHECK(metadata(), "8.6: metadata as of each version, unset, rolled back");
+	CHECK(policies(), "4.1: writers who set different policies do not undo each other");
 	one_clean();
 	return tap_done();
 }

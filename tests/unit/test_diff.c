@@ -476,6 +476,71 @@ beside_a_writer(void)
 	CHECK(wrong == 0 && finished + expired == 30, "beside a writer that reuses pages a diff gives only what was so, or says that the snapshot expired");
 }
 
+/* A writer goes on with row times and lets old rows expire, so that pages of the diff are reused while its versions are kept. */
+static void
+beside_expiry(void)
+{
+	const char *path = one_path("expiry.otr");
+	struct otr_diff_spec spec = { .start_ns = INT64_MIN, .end_ns = INT64_MAX, .rows = true, .all_columns = true };
+	struct otr_policies p = { .has_retain = true, .retain_ns = 449999 };
+	static int64_t time_ns[50000];
+	static double value[50000];
+	unsigned long long state = 11;
+	struct otr_commit_result r;
+	struct otr_change_result changed;
+	struct taker t = { .status = OTR_OK };
+	struct otr_writer *w;
+	struct otr *file;
+	uint64_t rows = 0, ranges = 0;
+	int64_t from = 0;
+	long i, round;
+
+	if (one_create(path, 4096, OTR_REPLACE) != OTR_OK || (w = one_writer(path)) == NULL ||
+	    otr_writer_update_meta(w, NULL, 0, &p, OTR_POLICY_RETAIN, &changed, &t.err) != OTR_OK)
+		stop("cannot make a file");
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < 50000; i++) {
+			uint64_t bits = tap_random(&state) >> 12 | (uint64_t)0x3ff << 52;
+
+			time_ns[i] = from++;
+			memcpy(&value[i], &bits, sizeof bits);
+		}
+		for (i = 0; i < 50000; i += round < 14 ? 50000 : 2500)
+			if (one_add(w, time_ns + i, value + i, round < 14 ? 50000 : 2500, &t.err) != OTR_OK || otr_writer_commit(w, &r, &t.err) != OTR_OK)
+				stop(t.err.text);
+		if (round == 13) {
+			/* version 15 has rows 250,000 to 699,999; those from 550,000 on will be left */
+			if (otr_open(path, &file, &t.err) != OTR_OK || otr_diff_open(file, 2, file, 15, &spec, &t.diff, &t.err) != OTR_OK)
+				stop(t.err.text);
+			t.status = otr_diff_next(t.diff, &t.d, &t.err);
+			if (t.status != OTR_OK || !t.d.after || t.d.rows.time_ns[0] != 250000)
+				differs("the rows that were added", 250000);
+		}
+	}
+	while (t.status == OTR_OK) {
+		rows += t.d.rows.n;
+		t.status = otr_diff_next(t.diff, &t.d, &t.err);
+	}
+	if (t.status != OTR_E_EXPIRED)
+		printf("# %lu rows, then status %d: %s\n", (unsigned long)rows, (int)t.status, t.err.text);
+	CHECK(t.status == OTR_E_EXPIRED && rows < 50000 && wrong == 0, "10.4-5: rows that expire under a diff: the snapshot expired, and nothing is damaged");
+	otr_diff_close(t.diff);
+
+	/* the newest 450,000 rows are left, those from 550,000 on: nothing of version 3 */
+	spec.rows = false;
+	if (otr_refresh(file, &t.err) != OTR_OK || otr_diff_open(file, 3, file, otr_writer_version(w), &spec, &t.diff, &t.err) != OTR_OK)
+		stop(t.err.text);
+	while ((t.status = otr_diff_next(t.diff, &t.d, &t.err)) == OTR_OK) {
+		ranges++;
+		if (t.d.rows_before != 0 || t.d.rows_after != 450000 || t.d.start_ns != 550000)
+			differs("the rows that are left", (long)t.d.start_ns);
+	}
+	CHECK(t.status == OTR_END && ranges == 1 && wrong == 0, "8.5: rows that expired are neither removed nor added");
+	otr_diff_close(t.diff);
+	otr_close(file);
+	otr_writer_close(w);
+}
+
 static void
 refusals(void)
 {
@@ -503,6 +568,7 @@ main(void)
 	random_trees();
 	long_groups();
 	beside_a_writer();
+	beside_expiry();
 	refusals();
 	little_is_read();
 	one_clean();

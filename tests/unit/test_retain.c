@@ -111,6 +111,177 @@ round_robin(size_t batch, bool late)
 	return ok && full > 0 && first > 0;
 }
 
+/* ---- metadata in a file of fixed size ------------------------------------------------------------------------------------- */
+
+#define SIZE (512 << 10)               /* 124 pages of 4 KiB behind the first 16 KiB: seven for metadata */
+#define PAGE_META (4096 - 96)
+
+/* Metadata of one key, so many bytes in all with the entry's head.  *version: the file's afterwards. */
+static enum otr_status
+set_note(const char *path, size_t bytes, const struct otr_policies *p, uint64_t *version)
+{
+	static char value[200000];
+	struct otr_meta_change change = { .key = "note", .value = value, .value_bytes = bytes < 12 ? 0 : bytes - 12 };
+	struct otr_writer *w = one_writer(path);
+	struct otr_change_result r = { .version = 0 };
+	struct otr_error err = { .text = "" };
+	enum otr_status status;
+
+	memset(value, 'x', sizeof value);
+	value[0] = (char)('a' + *version % 26);           /* another one each time */
+	status = otr_writer_set_meta(w, &change, bytes > 0, p, &r, &err);
+	if (status == OTR_OK)
+		*version = r.version;
+	else
+		printf("# %s\n", err.text);
+	otr_writer_close(w);
+	return status;
+}
+
+static bool
+fill(const char *path, int64_t n)
+{
+	static int64_t t[MANY];
+	static double v[MANY];
+	struct otr_commit_result r;
+	uint64_t state = 3;
+	int64_t i;
+
+	for (i = 0; i < n; i++) {
+		t[i] = i;
+		v[i] = (double)noise(&state);
+	}
+	return one_append(path, t, v, (size_t)n, &r) == OTR_OK;
+}
+
+static long
+rows_at(const char *path, uint64_t version)
+{
+	struct otr *file;
+	struct otr_error err;
+	long n;
+
+	if (otr_open_at(path, version, &file, &err) != OTR_OK)
+		return -1;
+	n = one_read(file, NULL, NULL, 0);
+	otr_close(file);
+	return n;
+}
+
+static bool
+same_bytes(const char *a, const char *b)
+{
+	char command[400];
+
+	(void)snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
+	return system(command) == 0;
+}
+
+static bool
+copy(const char *from, const char *to)
+{
+	char command[400];
+
+	(void)snprintf(command, sizeof command, "cp '%s' '%s'", from, to);
+	return system(command) == 0;
+}
+
+static void
+metadata(void)
+{
+	struct otr_policies p = { .has_max_size = true, .max_bytes = SIZE, .history = OTR_HISTORY_FITS }, none = { .history = OTR_HISTORY_ALL };
+	struct otr_meta big = { .key = "note" };
+	struct otr_create_options o = { .policies = p, .meta = &big, .meta_count = 1 };
+	struct otr_schema schema = { .page_bytes = 4096, .columns = 1, .column = { { .name = "v", .type = OTR_F64 } } };
+	struct otr_change_result r;
+	struct otr_error err = { .text = "" };
+	struct otr_writer *w;
+	char path[128], old[128];
+	uint64_t version = 1;
+	static char value[8 * PAGE_META];
+	int i, kept = 0;
+	bool ok;
+
+	(void)strcpy(path, one_path("meta.otr"));
+	(void)strcpy(old, one_path("old.otr"));
+	ok = create(path, 4096, &p) == OTR_OK && fill(path, 20000) && copy(path, old);
+	version = 1;
+	CHECK(ok && set_note(path, 7 * PAGE_META + 1, NULL, &version) == OTR_E_LIMIT && same_bytes(path, old),
+	    "9.4: metadata beyond a sixteenth of the size are refused, and the file is as it was");
+	for (i = 0; i < 40 && ok; i++) {
+		ok = set_note(path, 7 * PAGE_META, NULL, &version) == OTR_OK && rows_at(path, version) == 20000 && one_faults(path) == 0 && size_of(path) <= SIZE;
+		kept = rows_at(path, version - 1) == 20000;
+	}
+	CHECK(ok, "9.4: metadata that fit, forty times: not a row expires");
+	CHECK(rows_at(path, 2) < 0 && kept, "9.4: the oldest metadata go with their versions, no more than that");
+
+	memset(value, 'y', sizeof value);
+	big.value = value;
+	big.value_bytes = sizeof value - 20;
+	(void)unlink(path);
+	CHECK(otr_create(path, &schema, &o, &err) == OTR_E_LIMIT && access(path, F_OK) != 0, "9.4: no file is made with more metadata than its size has room for");
+	o.policies = none;
+	ok = otr_create(path, &schema, &o, &err) == OTR_OK && fill(path, 100) && copy(path, old);
+	version = 1;
+	CHECK(ok && set_note(path, 0, &p, &version) == OTR_E_LIMIT && same_bytes(path, old), "9.4: nor is a size set that the metadata exceed");
+	CHECK(ok && set_note(path, 100, &p, &version) == OTR_OK && copy(path, old), "9.4: with other metadata it is, in one commit");
+	w = one_writer(path);
+	ok = otr_writer_rollback(w, 1, &r, &err) == OTR_E_LIMIT;
+	otr_writer_close(w);
+	CHECK(ok && same_bytes(path, old), "9.4: a rollback to metadata that do not fit any more is refused");
+	version = 2;
+	CHECK(set_note(path, 0, &none, &version) == OTR_OK, "9.4: without the size");
+	w = one_writer(path);
+	CHECK(otr_writer_rollback(w, 1, &r, &err) == OTR_OK && r.rows == 100, "9.4: it can be made");
+	otr_writer_close(w);
+}
+
+/* ---- rows of one time, under keep ------------------------------------------------------------------------------------------ */
+
+/* n rows of one time, in one commit; what does not fit is told in a line. */
+static enum otr_status
+add_equal(const char *path, int64_t time_ns, size_t n)
+{
+	static int64_t t[2000];
+	static double v[2000];
+	static uint64_t state = 5;
+	struct otr_commit_result r;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		t[i] = time_ns;
+		v[i] = (double)noise(&state);
+	}
+	return one_append(path, t, v, n, &r);
+}
+
+static void
+one_time(size_t batch, const char *sentence)
+{
+	struct otr_policies p = { .duplicates = OTR_KEEP, .has_max_size = true, .max_bytes = SIZE, .history = OTR_HISTORY_FITS };
+	enum otr_status status = OTR_OK;
+	char path[128], old[128];
+	uint64_t newest;
+	long rows = 0;
+	int i;
+	bool ok;
+
+	(void)strcpy(path, one_path("same.otr"));
+	(void)strcpy(old, one_path("old.otr"));
+	ok = create(path, 4096, &p) == OTR_OK && fill(path, 100);
+	for (i = 0; i < 1000 && ok && status == OTR_OK; i++) {
+		ok = copy(path, old);
+		status = add_equal(path, 1000, batch);
+		rows += status == OTR_OK ? (long)batch : 0;
+	}
+	ok = ok && status == OTR_E_LIMIT && same_bytes(path, old) && rows > 20000 && one_faults(path) == 0;
+	if (!ok)
+		printf("# %d commits, %ld rows, status %d\n", i, rows, (int)status);
+	for (newest = 1001; newest < 1100 && ok; newest++)
+		ok = add_equal(path, (int64_t)newest, batch) == OTR_OK && size_of(path) <= SIZE;
+	CHECK(ok && one_faults(path) == 0, sentence);
+}
+
 int
 main(void)
 {
@@ -120,6 +291,9 @@ main(void)
 	CHECK(round_robin(1000, false), "9.4: 10^6 rows in commits of 1,000 into 1 MiB: the newest rows, never beyond the size");
 	CHECK(round_robin(1000000, false), "9.4: the same in one input");
 	CHECK(round_robin(1000, true), "9.4: the same with rows replaced late");
+	metadata();
+	one_time(600, "9.4: rows of one time beyond the size are refused, and nothing is changed; later ones are taken, and let them go");
+	one_time(120, "9.4: the same with rows that ride");
 	one_clean();
 	return tap_done();
 }
