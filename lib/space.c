@@ -149,7 +149,7 @@ otr__space_write(struct otr__space *space, uint8_t *page, enum otr__page_type ty
 {
 	uint32_t page_bytes = space->store->page_bytes;
 	struct otr_io *io = space->store->io;
-	uint64_t number;
+	uint64_t number = 0;
 	enum otr_status status = take(space, &number, err);
 	int failure;
 
