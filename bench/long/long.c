@@ -72,7 +72,8 @@ struct range {
 struct measure {
 	double part[PARTS];            /* seconds in libotr */
 	double longest;                /* of a commit of this part */
-	uint64_t bytes, grown, full;   /* size of the file; the commits after which it changed last, and reached max_size (0: not) */
+	uint64_t bytes, grown, filled; /* size of the file; the commits after which it changed last, and reached max_size */
+	bool full;
 	struct range rows, versions;   /* kept, from the second tenth on */
 };
 
@@ -419,12 +420,14 @@ check_size(const struct life *l, const struct otr_policies *policies, uint64_t i
 		die("stat", NULL);
 	if ((uint64_t)st.st_size == seen->bytes)
 		return;
-	if (seen->full > 0)
+	if (seen->full)
 		die("the size of a full file changed", NULL);
 	seen->bytes = (uint64_t)st.st_size;
 	seen->grown = i;
-	if (policies->has_max_size && seen->bytes >= policies->max_bytes)
-		seen->full = i;
+	if (policies->has_max_size && seen->bytes >= policies->max_bytes) {
+		seen->full = true;
+		seen->filled = i;
+	}
 	if ((policies->has_max_size && seen->bytes > policies->max_bytes) || (l->most_bytes > 0 && seen->bytes > l->most_bytes))
 		die("the file is too long", NULL);
 }
@@ -456,7 +459,7 @@ tell_part(const struct life *l, uint64_t i, struct measure *seen)
 static void
 tell_all(const struct life *l, const struct otr_policies *policies, const struct measure *seen)
 {
-	uint64_t part = l->commits / PARTS, first = (seen->full + part - 1) / part;
+	uint64_t part = l->commits / PARTS, first = (seen->filled + part - 1) / part;
 	double all = 0, ratio;
 
 	for (int i = 0; i < PARTS; i++)
@@ -467,7 +470,7 @@ tell_all(const struct life *l, const struct otr_policies *policies, const struct
 	    (double)seen->bytes / (double)l->commits, seen->grown);
 	printf("after the first tenth: %" PRIu64 " to %" PRIu64 " rows kept, %" PRIu64 " to %" PRIu64 " versions before the newest\n",
 	    seen->rows.least, seen->rows.most, seen->versions.least, seen->versions.most);
-	if (policies->has_max_size && (seen->full == 0 || first >= PARTS - 1))
+	if (policies->has_max_size && (!seen->full || first >= PARTS - 1))
 		die("the file was not full in time", NULL);
 	ratio = seen->part[PARTS - 1] / seen->part[first];
 	printf("a commit of the last tenth takes %.3f times one of tenth %" PRIu64 "\n", ratio, first + 1);
