@@ -427,10 +427,11 @@ otr__commit_begin(struct otr__target *t, struct otr__commit *k, struct otr_error
 		status = otr__slot_records(&t->state.slot, schema, &k->carried, k->record, &k->records, err);
 	if (status == OTR_OK)
 		status = gather_riding(k, err);
-	/* what another writer wrote, or began to, may be in these pages */
-	if (!t->own || t->state.next_version != t->state.slot.version + 1)
+	/* what another writer wrote, or began to, may be in these pages; without a fixed size it is the next walk that finds out how few pages are live */
+	if (!t->own || t->state.next_version != t->state.slot.version + 1 || !t->state.slot.policies.has_max_size)
 		t->spare.n = 0;
-	k->space.spare = &t->spare;
+	if (t->state.slot.policies.has_max_size)
+		k->space.spare = &t->spare;
 	k->space.walk = walk;
 	k->space.kept = kept_pages;
 	k->space.arg = t;
