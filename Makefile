@@ -141,7 +141,7 @@ hdr-check:                                     ## each header compiles alone; ot
 man-lint:                                      ## the manual pages, by mandoc
 	$(Q)mandoc -T lint -W warning $(MANUALS) && echo 'manual pages are clean'
 lint:                                          ## the shell scripts, by shellcheck
-	$(Q)shellcheck .ci/run tests/run tests/layers $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes)
+	$(Q)shellcheck .ci/run tests/run tests/layers $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
 
 # ---- installing --------------------------------------------------------------------------------------------------------
 D = $(DESTDIR)$(PREFIX)

@@ -78,6 +78,7 @@ otr__target_close(struct otr__target *t)
 {
 	otr__store_release(&t->store);
 	otr__scratch_free(t->scratch);
+	free(t->spare.page);
 	if (t->io.close != NULL)
 		t->io.close(t->io.self);
 	free(t->path);
@@ -426,6 +427,11 @@ otr__commit_begin(struct otr__target *t, struct otr__commit *k, struct otr_error
 		status = otr__slot_records(&t->state.slot, schema, &k->carried, k->record, &k->records, err);
 	if (status == OTR_OK)
 		status = gather_riding(k, err);
+	/* what another writer wrote, or began to, may be in these pages; without a fixed size it is the next walk that finds out how few pages are live */
+	if (!t->own || t->state.next_version != t->state.slot.version + 1 || !t->state.slot.policies.has_max_size)
+		t->spare.n = 0;
+	if (t->state.slot.policies.has_max_size)
+		k->space.spare = &t->spare;
 	k->space.walk = walk;
 	k->space.kept = kept_pages;
 	k->space.arg = t;
@@ -903,5 +909,10 @@ otr__commit_finish(struct otr__commit *k, struct otr__record *record, const stru
 		status = recount(k, err);
 	if (status == OTR_OK)
 		status = check_slot(k, err);
-	return status == OTR_OK ? write_slot(k, after_creation, err) : status;
+	if (status == OTR_OK)
+		status = write_slot(k, after_creation, err);
+	/* the slot that did not come names some of them: they would be found twice */
+	if (status != OTR_OK)
+		t->spare.n = 0;
+	return status;
 }

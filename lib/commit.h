@@ -20,6 +20,7 @@ struct otr__target {
 	struct otr__store store;
 	struct otr__scratch *scratch;
 	struct otr__notices notices;
+	struct otr__page_list spare;         /* free pages that the newest slot has no room to name (space.h); only while `own`, in a file of fixed size */
 	unsigned reopened;                   /* how often the name was found to lead to another file */
 	bool own;                            /* the newest commit is this handle's, and durable */
 	bool on_disk;                        /* the newest commit is known to be durable, whoever made it */

@@ -107,6 +107,7 @@ static enum otr_status
 mark_log(struct walk *w, struct otr__ref ref, uint64_t oldest, struct otr_error *err)
 {
 	struct otr__log_page log;
+	struct otr__log_links links;
 	bool first = true;
 	enum otr_status status = OTR_OK;
 
@@ -123,13 +124,19 @@ mark_log(struct walk *w, struct otr__ref ref, uint64_t oldest, struct otr_error 
 			break;
 		status = otr__store_read(w->store, &ref, OTR__LOG, 0, &page, NULL, err);
 		if (status == OTR_OK)
-			status = otr__log_page_decode(page, w->header->schema.page_bytes, &w->header->schema, &log, w->scratch, err);
-		for (i = 0; status == OTR_OK && i < log.records; i++)
-			if (log.record[i].has_kept && log.record[i].version > oldest)
-				status = mark_tree(w, &log.record[i].kept.root, log.record[i].kept.tree_rows, err);
-		if (status != OTR_OK || log.links.first_version <= oldest)
+			status = otr__log_links_decode(page, w->header->schema.page_bytes, &w->header->schema, &links, err);
+		if (status != OTR_OK)
 			break;
-		ref = log.links.prev;
+		/* most pages have no kept root, and the records take far longer than the links */
+		if (links.rewrite > oldest && links.rewrite >= links.first_version) {
+			status = otr__log_page_decode(page, w->header->schema.page_bytes, &w->header->schema, &log, w->scratch, err);
+			for (i = 0; status == OTR_OK && i < log.records; i++)
+				if (log.record[i].has_kept && log.record[i].version > oldest)
+					status = mark_tree(w, &log.record[i].kept.root, log.record[i].kept.tree_rows, err);
+		}
+		if (links.first_version <= oldest)
+			break;
+		ref = links.prev;
 	}
 	otr__log_page_release(&log);
 	return status;

@@ -11,6 +11,8 @@
 #define WALK_MIN 128u
 /* With so many listed no walk is needed. */
 #define WALK_LISTED 8u
+/* So many are remembered at the most, 8 MiB of numbers: an eighth of a file of fixed size of 64 GiB. */
+#define SPARE_MAX (UINT64_C(1) << 20)
 
 bool
 otr__page_list_add(struct otr__page_list *list, uint64_t page)
@@ -82,9 +84,11 @@ otr__space_settle(struct otr__space *space)
 static bool
 walk_pays(const struct otr__space *space)
 {
+	size_t known = space->usable.n + (space->spare != NULL ? space->spare->n : 0);
+
 	if (space->planned > 0)
-		return space->usable.n + (space->limit > space->page_count ? space->limit - space->page_count : 0) < space->planned;
-	return space->usable.n < WALK_LISTED && space->walkable >= WALK_MIN && space->walkable >= space->page_count / 8;
+		return known + (space->limit > space->page_count ? space->limit - space->page_count : 0) < space->planned;
+	return known < WALK_LISTED && space->walkable >= WALK_MIN && space->walkable >= space->page_count / 8;
 }
 
 /* Before the first page is written, where little is listed and a walk promises much: all that nothing reaches (SPEC 9.3). */
@@ -99,6 +103,8 @@ look_for_pages(struct otr__space *space, struct otr_error *err)
 	if (space->walk == NULL || !walk_pays(space))
 		return OTR_OK;
 	space->usable.n = 0;                /* the walk finds these again */
+	if (space->spare != NULL)
+		space->spare->n = 0;
 	status = space->walk(space->arg, &space->usable, err);
 	if (status == OTR_E_CORRUPT || status == OTR_E_TRUNCATED) {
 		space->usable.n = 0;        /* a bad page on the way: the file grows instead */
@@ -129,6 +135,8 @@ take(struct otr__space *space, uint64_t *number, struct otr_error *err)
 		*number = space->page_count++;
 	else if (space->usable.n > 0)
 		*number = space->usable.page[--space->usable.n];
+	else if (space->spare != NULL && space->spare->n > 0)
+		*number = space->spare->page[--space->spare->n];
 	else if (space->limit > 0 && space->page_count >= space->limit)
 		return otr__fail(err, OTR_E_LIMIT, "9.4", "no page is free: the file has the size that it may have");
 	else
@@ -141,7 +149,7 @@ otr__space_write(struct otr__space *space, uint8_t *page, enum otr__page_type ty
 {
 	uint32_t page_bytes = space->store->page_bytes;
 	struct otr_io *io = space->store->io;
-	uint64_t number;
+	uint64_t number = 0;
 	enum otr_status status = take(space, &number, err);
 	int failure;
 
@@ -202,7 +210,7 @@ otr__space_give_up_tree(struct otr__space *space, const struct otr__ref *ref, st
 enum otr_status
 otr__space_finish(struct otr__space *space, bool base_kept, size_t most, struct otr__slot *slot, struct otr_error *err)
 {
-	size_t i;
+	size_t i, left;
 
 	for (i = 0; i < space->of_base.n; i++) {
 		uint64_t page = space->of_base.page[i];
@@ -223,6 +231,11 @@ otr__space_finish(struct otr__space *space, bool base_kept, size_t most, struct 
 		slot->freed_page[slot->freed++] = space->later.page[i];
 	for (i = space->usable.n; i > 0 && slot->freed < most; i--)
 		slot->freed_page[slot->freed++] = space->usable.page[i - 1];
+	while (space->spare != NULL && space->spare->n > 0 && slot->freed < most)
+		slot->freed_page[slot->freed++] = space->spare->page[--space->spare->n];
+	for (left = i, i = left > SPARE_MAX ? left - SPARE_MAX : 0; space->spare != NULL && i < left && space->spare->n < SPARE_MAX; i++)
+		if (!otr__page_list_add(space->spare, space->usable.page[i]))
+			return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	/* of a file whose count was too low, so that more was given up than counted: nothing is known to be free */
 	if (slot->live_pages > slot->page_count - space->fixed - slot->freed)
 		slot->live_pages = slot->page_count - space->fixed - slot->freed;

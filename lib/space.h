@@ -31,6 +31,8 @@ struct otr__space {
 	bool looked;                     /* whether a walk was considered */
 	bool on_top;                     /* the base is settled */
 	struct otr__page_list usable;    /* may be written now */
+	/* Free pages that the slot has no room to name, from a walk of this writer's: taken after `usable`.  Borrowed; NULL: none. */
+	struct otr__page_list *spare;
 	struct otr__page_list later;     /* freed by the version before: usable from the next commit on */
 	struct otr__page_list freed;     /* given up: usable from the commit after the next on */
 	struct otr__page_list base;      /* pages that this commit wrote for its base */
@@ -69,7 +71,10 @@ OTR_MUST_CHECK enum otr_status otr__space_give_up(struct otr__space *space, cons
  */
 OTR_MUST_CHECK enum otr_status otr__space_give_up_tree(struct otr__space *space, const struct otr__ref *ref, struct otr_error *err);
 
-/* Ends the commit: base_kept tells whether the base stays as a kept root.  Fills page_count, live_pages, freed, freed_now, freed_page of slot; no more than `most` pages are listed. */
+/*
+ * Ends the commit: base_kept tells whether the base stays as a kept root.  Fills page_count, live_pages, freed, freed_now, freed_page of slot; no more than `most` pages are listed.
+ * Those that may be used at once and find no room there are spare, as long as the slot becomes the newest and stays it.
+ */
 OTR_MUST_CHECK enum otr_status otr__space_finish(struct otr__space *space, bool base_kept, size_t most, struct otr__slot *slot, struct otr_error *err);
 
 #endif

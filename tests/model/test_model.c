@@ -58,6 +58,7 @@ struct session {
 	uint64_t told;                   /* rows that they accounted for */
 	unsigned pieces;
 	bool piece_differs;
+	bool deleting;
 	int64_t batch_last;              /* INT64_MIN: no batch */
 	int64_t horizon_before;
 	uint64_t size_limit, size_set;   /* of the file; version that set it */
@@ -1042,8 +1043,12 @@ on_piece(void *arg, const struct otr_commit_result *result)
 {
 	struct session *x = arg;
 
-	if (!x->piece_differs)
+	if (x->deleting) {                   /* the next piece is made already: op_delete sees to them */
+		x->pieces++;
+		x->told += result->removed;
+	} else if (!x->piece_differs) {
 		x->piece_differs = !check_piece(x, result);
+	}
 }
 
 /* The end of a batch: the last commit, or the only one, or none. */
@@ -1324,7 +1329,11 @@ op_delete(struct session *x, struct rng *r)
 	p.end_ns = spec.end_ns;
 	say(x, "delete [%lld, %lld)%s of version %llu", (long long)spec.start_ns, (long long)spec.end_ns, spec.match != NULL ? ", some" : "",
 	    (unsigned long long)newest(&x->s));
+	x->pieces = 0;
+	x->told = 0;
+	x->deleting = true;
 	status = otr_writer_delete(x->writer, &spec, &result, &err);
+	x->deleting = false;
 	if (spec.start_ns > spec.end_ns) {
 		close_writer(x);
 		return status == OTR_E_ARG ? unchanged(x) : fail("delete: status %d for a start after the end", status);
@@ -1365,6 +1374,9 @@ op_delete(struct session *x, struct rng *r)
 			removed += n;
 		}
 	}
+	if (removed != x->told || result.version - result.first_version != x->pieces)
+		return fail("delete: %llu rows in %llu pieces told, expected %llu in versions %llu to %llu", (unsigned long long)x->told, (unsigned long long)x->pieces,
+		    (unsigned long long)removed, (unsigned long long)result.first_version, (unsigned long long)result.version);
 	last = series_delete(&x->s, spec.start_ns, spec.end_ns, spec.match == NULL ? NULL : pick_model_row, &p, UINT64_MAX, clock_now_ns, x->author,
 	    x->message);
 	say(x, "... %llu rows", (unsigned long long)last);

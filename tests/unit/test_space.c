@@ -157,6 +157,94 @@ test_walk(void)
 	CHECK(one_faults(path) == 0, "9: and a sound file");
 }
 
+static unsigned walks;
+
+/* Pages 100 to 299 are free. */
+static enum otr_status
+some_free(void *arg, struct otr__page_list *found, struct otr_error *err)
+{
+	uint64_t page;
+
+	(void)arg;
+	(void)err;
+	walks++;
+	for (page = 299; page >= 100; page--)
+		if (!otr__page_list_add(found, page))
+			return OTR_E_NOMEM;
+	return OTR_OK;
+}
+
+/* A walk finds more than a slot has room to name: the writer that walked takes the rest without another walk. */
+static void
+test_spare(void)
+{
+	struct otr__slot slot = { .version = 6, .page_count = 400, .live_pages = 196 };
+	struct otr__page_list spare = { .n = 0 };
+	bool seen[400] = { false };
+	unsigned version, i, twice = 0, other = 0, full = 0;
+
+	for (version = 7; version < 17; version++) {
+		struct otr__space space;
+		struct otr_error err;
+
+		if (!begin(&space, &slot, version))
+			return;
+		space.limit = 400;
+		space.planned = 20;
+		space.walk = some_free;
+		space.spare = &spare;
+		for (i = 0; i < 18; i++) {
+			struct otr__ref ref = put(&space);
+
+			other += ref.page < 100 || ref.page > 299;
+			twice += seen[ref.page % 400];
+			seen[ref.page % 400] = true;
+		}
+		if (otr__space_finish(&space, false, OTR__FREED_MAX, &slot, &err) != OTR_OK)
+			return;
+		full += slot.freed == OTR__FREED_MAX;
+		otr__space_release(&space);
+	}
+	CHECK(walks == 1 && twice == 0 && other == 0, "9.3: what a walk finds is enough for many commits, and no page is taken twice");
+	CHECK(full == 7 && slot.freed == 20 && spare.n == 0, "9.2: the slot names as many of them as it has room for, for the next writer");
+	free(spare.page);
+}
+
+/* Two writers in turns on a full file of fixed size whose commits are rewrites: neither takes what the other has written meanwhile. */
+static void
+test_turns(void)
+{
+	const char *path = one_path("turns.otr");
+	struct otr_policies p = { .has_max_size = true, .max_bytes = 1 << 20, .history = OTR_HISTORY_FITS };
+	struct otr_writer *w[2] = { NULL, NULL };
+	struct otr_change_result changed;
+	struct otr_error err;
+	unsigned long long state = 5;
+	bool ok = one_create(path, 4096, OTR_REPLACE) == OTR_OK && (w[0] = one_writer(path)) != NULL && (w[1] = one_writer(path)) != NULL &&
+	    otr_writer_set_meta(w[0], NULL, 0, &p, &changed, &err) == OTR_OK;
+	int64_t newest = 0;
+	int i, j;
+
+	for (i = 0; ok && i < 600; i++) {
+		/* in runs of different lengths */
+		struct otr_writer *writer = w[tap_random(&state) % 8 < 4 ? i / 16 % 2 : i / 3 % 2];
+		struct otr_commit_result r;
+		int64_t t[100];
+		double v[100];
+
+		for (j = 0; j < 100; j++) {
+			t[j] = j % 50 == 0 && newest > 2000 ? (newest - 1 - (int64_t)(tap_random(&state) % 2000)) * 1000000000 + 1 : ++newest * 1000000000;
+			v[j] = (double)(tap_random(&state) >> 12);
+		}
+		ok = one_add(writer, t, v, 100, &err) == OTR_OK && otr_writer_commit(writer, &r, &err) == OTR_OK;
+		if (ok && i % 100 == 99)
+			ok = one_faults(path) == 0;
+	}
+	otr_writer_close(w[0]);
+	otr_writer_close(w[1]);
+	CHECK(ok, "9.1: two writers in turns never take a page that the other's version reaches");
+}
+
 int
 main(void)
 {
@@ -168,9 +256,11 @@ main(void)
 		return 1;
 	test_lists();
 	test_base();
+	test_spare();
 	otr__store_release(&store);
 	io.close(io.self);
 	test_walk();
+	test_turns();
 	one_clean();
 	return tap_done();
 }
