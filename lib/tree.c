@@ -81,11 +81,14 @@ otr__tree_open(struct otr__tree *tree, struct otr__store *store, const struct ot
 		status = otr__store_read(store, root, OTR__INNER, -1, &page, &level, err);
 		if (status == OTR_E_CORRUPT && root_rows <= otr__leaf_rows_max(schema->columns)) {
 			struct otr_error second;
+			enum otr_status leaf = otr__store_read(store, root, OTR__LEAF, 0, &page, NULL, &second);
 
-			if (otr__store_read(store, root, OTR__LEAF, 0, &page, NULL, &second) == OTR_OK) {
-				status = OTR_OK;
-				level = 0;
-			}
+			/* a leaf that cannot be read is no damage */
+			if (leaf != OTR_E_CORRUPT)
+				status = leaf;
+			if (leaf != OTR_E_CORRUPT && leaf != OTR_OK && err != NULL)
+				*err = second;
+			level = 0;
 		}
 		if (status != OTR_OK)
 			return status;

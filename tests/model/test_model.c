@@ -1143,6 +1143,43 @@ tell_batch(const struct session *x, unsigned shape, size_t given)
 	}
 }
 
+/* Whether there are so many rows of one time that a file of fixed size may not have the room to rewrite them in one commit, and it never splits them. */
+static bool
+is_crowded(const struct view *w)
+{
+	size_t i, from = 0;
+
+	for (i = 0; i < w->n; i++) {
+		if (w->t[i] != w->t[from])
+			from = i;
+		if (i - from >= 100)
+			return true;
+	}
+	return false;
+}
+
+/* Whether there are, or would be with what is left of the batch: then a file of fixed size may refuse it (SPEC 9.4). */
+static bool
+is_crowding(struct session *x)
+{
+	const struct view *w = view_at(&x->s, newest(&x->s));
+	size_t i = x->done, k, n, first;
+
+	if (!x->s.policies.has_max_size)
+		return false;
+	for (; i < x->batch.n; i = k) {
+		for (k = i + 1; k < x->batch.n && x->sorted.t[k] == x->sorted.t[i]; k++)
+			;
+		for (first = 0; first < w->n && w->t[first] < x->sorted.t[i]; first++)
+			;
+		for (n = first; n < w->n && w->t[n] == x->sorted.t[i]; n++)
+			;
+		if (n - first + (k - i) >= 100)
+			return true;
+	}
+	return is_crowded(w);
+}
+
 static bool
 op_append(struct session *x, struct rng *r)
 {
@@ -1197,6 +1234,11 @@ op_append(struct session *x, struct rng *r)
 			return unchanged(x);
 		}
 	}
+	if (status == OTR_E_LIMIT && is_crowding(x)) {
+		say(x, "... refused: %s", err.text);
+		close_writer(x);
+		return unchanged(x);
+	}
 	if (!status_is_ok("append", status, &err))
 		return false;
 	progress->rows += x->batch.n;
@@ -1224,6 +1266,10 @@ op_again(struct session *x, struct rng *r)
 	status = feed(x, r, 0, x->batch.n, &err);
 	if (status == OTR_OK && !x->piece_differs)
 		status = otr_writer_commit(x->writer, &result, &err);
+	if (!x->piece_differs && status == OTR_E_LIMIT && is_crowding(x)) {
+		close_writer(x);
+		return unchanged(x);
+	}
 	if (x->piece_differs || !status_is_ok("append again", status, &err))
 		return false;
 	return check_commit(x, &result);
@@ -1289,21 +1335,6 @@ check_change(struct session *x, struct rng *r, const char *what, const struct ot
 	if (otr_writer_version(x->writer) != newest(&x->s))
 		return fail("%s: otr_writer_version: %llu", what, (unsigned long long)otr_writer_version(x->writer));
 	return versions_are_right(x, r, 2);
-}
-
-/* Whether there are so many rows of one time that a file of fixed size may not have the room to rewrite them in one commit, and it never splits them. */
-static bool
-is_crowded(const struct view *w)
-{
-	size_t i, from = 0;
-
-	for (i = 0; i < w->n; i++) {
-		if (w->t[i] != w->t[from])
-			from = i;
-		if (i - from >= 100)
-			return true;
-	}
-	return false;
 }
 
 static bool
@@ -1386,12 +1417,25 @@ op_delete(struct session *x, struct rng *r)
 	return check_change(x, r, "delete", &result, removed + last > 0, 0, removed + last);
 }
 
+/* Whether metadata take more pages than a sixteenth of a file of fixed size, or nearly so (SPEC 9.4). */
+static bool
+is_large(const struct session *x, size_t set, const struct otr_policies *p)
+{
+	const struct meta_set *m = &x->s.meta[set];
+	size_t bytes = 0, i;
+
+	for (i = 0; i < m->n; i++)
+		bytes += 8 + strlen(m->entry[i].key) + m->entry[i].bytes;
+	return p->has_max_size && bytes > ((p->max_bytes - 16384) / x->s.schema.page_bytes / 16 - 1) * (x->s.schema.page_bytes - 200);
+}
+
 static bool
 op_rollback(struct session *x, struct rng *r)
 {
 	uint64_t version = chance(r, 15) ? newest(&x->s) : x->s.oldest + below(r, newest(&x->s) - x->s.oldest + 1);
 	struct otr_change_result result;
 	struct otr_error err = { .text = "" };
+	enum otr_status status;
 	const struct version *v;
 
 	if (!prepare(x, r))
@@ -1399,7 +1443,12 @@ op_rollback(struct session *x, struct rng *r)
 	if (x->s.n > 2 * ROWS_MAX)
 		version = newest(&x->s);
 	say(x, "rollback from version %llu to %llu", (unsigned long long)newest(&x->s), (unsigned long long)version);
-	if (!status_is_ok("otr_writer_rollback", otr_writer_rollback(x->writer, version, &result, &err), &err))
+	status = otr_writer_rollback(x->writer, version, &result, &err);
+	if (status == OTR_E_LIMIT && is_large(x, x->s.version[version].meta, &x->s.policies)) {
+		close_writer(x);
+		return unchanged(x);
+	}
+	if (!status_is_ok("otr_writer_rollback", status, &err))
 		return false;
 	if (!expire(x, true))
 		return false;
@@ -1456,6 +1505,7 @@ op_meta(struct session *x, struct rng *r)
 	const struct meta_set *set = &x->s.meta[x->s.version[newest(&x->s)].meta];
 	size_t n = 0, i, k, to;
 	bool changed;
+	enum otr_status status;
 
 	if (!prepare(x, r))
 		return false;
@@ -1488,7 +1538,13 @@ op_meta(struct session *x, struct rng *r)
 	    (unsigned long long)policies.max_bytes, (unsigned long long)policies.retain_ns, policies.history, (unsigned long long)policies.history_value);
 	for (i = 0; i < n; i++)
 		say(x, "  %s: %zu bytes%s", change[i].key, change[i].value_bytes, change[i].value == NULL ? ", unset" : "");
-	if (!status_is_ok("otr_writer_set_meta", otr_writer_set_meta(x->writer, change, n, given, &result, &err), &err))
+	to = series_meta_set(&x->s, x->s.version[newest(&x->s)].meta, change, n);
+	status = otr_writer_set_meta(x->writer, change, n, given, &result, &err);
+	if (status == OTR_E_LIMIT && is_large(x, to, &policies)) {
+		close_writer(x);
+		return unchanged(x);
+	}
+	if (!status_is_ok("otr_writer_set_meta", status, &err))
 		return false;
 	if (changed && policies.has_max_size) {
 		struct said said;
@@ -1499,7 +1555,6 @@ op_meta(struct session *x, struct rng *r)
 		x->size_limit = said.bytes > policies.max_bytes ? said.bytes : policies.max_bytes;
 		x->size_set = said.version;
 	}
-	to = series_meta_set(&x->s, x->s.version[newest(&x->s)].meta, change, n);
 	changed = changed || to != x->s.version[newest(&x->s)].meta;
 	x->s.policies = policies;
 	if (!expire(x, changed))
