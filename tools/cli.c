@@ -332,3 +332,26 @@ cli_catch_signals(void (*handler)(int))
 		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)       /* nohup stays nohup */
 			(void)sigaction(numbers[i], &action, NULL);
 }
+
+static volatile sig_atomic_t first_signal;
+
+static void
+on_first_signal(int number)
+{
+	first_signal = number;
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGHUP, SIG_DFL);
+}
+
+void
+cli_await_signal(void)
+{
+	cli_catch_signals(on_first_signal);
+}
+
+int
+cli_caught(void)
+{
+	return first_signal;
+}

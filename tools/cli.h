@@ -4,7 +4,7 @@
  *
  * A message is one line on stderr, `PROGRAM: OBJECT[:LINE]: what: "value" (remedy)`.  The whole line is escaped as it is written, so
  * that no text of a file, an input or an argument reaches a terminal raw; cli_quote cuts and escapes a value before that.
- * The program's name is the one static here.  Nothing else of the tools is global but out.c's temporary name, for its signal handler.
+ * The program's name and the signal that came are the statics here.  Nothing else of the tools is global but out.c's temporary name, for its signal handler.
  */
 #ifndef OTR_TOOLS_CLI_H
 #define OTR_TOOLS_CLI_H
@@ -71,6 +71,10 @@ char *cli_copy(const char *text, size_t len);
 bool cli_is_terminal(int fd);
 /* Has handler called at INT, TERM and HUP, but for those that are ignored. */
 void cli_catch_signals(void (*handler)(int));
+/* From here on the first of them is only noted, for cli_caught; the second ends the program. */
+void cli_await_signal(void);
+/* The signal that was noted; 0: none. */
+int cli_caught(void);
 
 /* Restores a signal's default action and dies of it. */
 _Noreturn void cli_die_of(int signal_number);

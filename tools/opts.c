@@ -439,6 +439,23 @@ opts_count(const struct opts_given *g, enum opts_id id, bool size, uint64_t *val
 }
 
 int
+opts_page_size(const struct opts_given *g, uint32_t *bytes)
+{
+	uint64_t size;
+	int status;
+
+	if (!opts_has(g, OPT_PAGE_SIZE))
+		return CLI_OK;
+	status = opts_count(g, OPT_PAGE_SIZE, true, &size);
+	if (status != CLI_OK)
+		return status;
+	if (size < 4096 || size > 65536 || (size & (size - 1)) != 0)
+		return opts_refuse(opts_value(g, OPT_PAGE_SIZE), OPT_PAGE_SIZE, "not a page size", "4Ki, 8Ki, 16Ki, 32Ki or 64Ki");
+	*bytes = (uint32_t)size;
+	return CLI_OK;
+}
+
+int
 opts_list(const struct opts_given *g, enum opts_id id, struct opts_list *list)
 {
 	*list = (struct opts_list){ 0 };

@@ -73,6 +73,8 @@ const char *opts_name(enum opts_id id);
 
 /* A count with k M G Ki Mi Gi, and B where it is a size.  Returns an exit status. */
 int opts_count(const struct opts_given *g, enum opts_id id, bool size, uint64_t *value);
+/* The page size that was asked for, in bytes (SPEC 3.4); *bytes stays if none was.  Returns an exit status. */
+int opts_page_size(const struct opts_given *g, uint32_t *bytes);
 int opts_count_text(const char *text, enum opts_id id, bool size, uint64_t *value);
 /* The same text, told nothing: NULL, or what is wrong with it, and *remedy. */
 const char *opts_count_fault(const char *text, bool size, uint64_t *value, const char **remedy);

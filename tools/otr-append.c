@@ -71,18 +71,6 @@ struct run {
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t caught;
-
-/* The first signal ends the input, the second the program. */
-static void
-on_signal(int number)
-{
-	caught = number;
-	(void)signal(SIGINT, SIG_DFL);
-	(void)signal(SIGTERM, SIG_DFL);
-	(void)signal(SIGHUP, SIG_DFL);
-}
-
 static int64_t
 monotonic(void)
 {
@@ -94,7 +82,7 @@ monotonic(void)
 
 /*
  * Waits until fd can be read, the deadline (INT64_MAX: none) or a signal.  The signals are let in only by pselect itself, so that none
- * falls between the look at `caught` and the wait.
+ * falls between the look at `cli_caught` and the wait.
  */
 static void
 wait_for(int fd, int64_t deadline)
@@ -113,7 +101,7 @@ wait_for(int fd, int64_t deadline)
 	(void)sigaddset(&block, SIGTERM);
 	(void)sigaddset(&block, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &block, &old);
-	if (caught == 0)
+	if (cli_caught() == 0)
 		(void)pselect(fd + 1, &set, NULL, NULL, deadline == INT64_MAX ? NULL : &timeout, &old);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 }
@@ -497,7 +485,7 @@ fill(struct run *r, const struct input *in, struct loader *l)
 
 	if (!in->regular)
 		wait_for(in->fd, r->pending > 0 && r->o->commit_ns > 0 ? r->deadline : INT64_MAX);
-	if (caught != 0)
+	if (cli_caught() != 0)
 		return CLI_OK;
 	if (is_due(r))
 		return commit(r);
@@ -520,7 +508,7 @@ read_input(struct run *r, const struct input *in)
 
 	if (!r->o->quiet && cli_is_terminal(in->fd))
 		cli_note(in->name, "reading from the terminal; Ctrl-D ends the input");
-	while (status == CLI_OK && caught == 0) {
+	while (status == CLI_OK && cli_caught() == 0) {
 		uint64_t limit = r->o->commit_rows > 0 ? r->o->commit_rows - r->pending : LOADER_BATCH;
 		enum loader_status got = loader_next(l, limit < LOADER_BATCH ? (size_t)limit : LOADER_BATCH, &rows, &runs, &run_count);
 
@@ -568,7 +556,7 @@ tell_committed(const struct run *r)
 static void
 end_by_signal(struct run *r, int status)
 {
-	int number = caught;
+	int number = cli_caught();
 
 	if (status == CLI_OK && r->streaming && r->pending > 0)
 		status = commit(r);
@@ -593,10 +581,11 @@ append(struct opts *o)
 		status = open_writer(o, &r);
 	if (status != CLI_OK)
 		goto out;
-	cli_catch_signals(on_signal);
-	for (size_t i = 0; i < o->inputs && status == CLI_OK && caught == 0; i++)
+	/* The first signal ends the input, the second the program. */
+	cli_await_signal();
+	for (size_t i = 0; i < o->inputs && status == CLI_OK && cli_caught() == 0; i++)
 		status = read_input(&r, &o->input[i]);
-	if (caught != 0)
+	if (cli_caught() != 0)
 		end_by_signal(&r, status);
 	if (status == CLI_OK && r.pending > 0)
 		status = commit(&r);

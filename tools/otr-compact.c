@@ -7,7 +7,6 @@
 #include "reader.h"
 #include "writer.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,20 +33,9 @@ struct opts {
 static int
 take_page_size(const struct opts_given *g, struct opts *o)
 {
-	uint64_t size;
-	int status;
-
-	if (!opts_has(g, OPT_PAGE_SIZE))
-		return CLI_OK;
-	if (!o->compact.drop_history)
+	if (opts_has(g, OPT_PAGE_SIZE) && !o->compact.drop_history)
 		return opts_refuse_pair(OPT_PAGE_SIZE, "without --drop-history");
-	status = opts_count(g, OPT_PAGE_SIZE, true, &size);
-	if (status != CLI_OK)
-		return status;
-	if (size < 4096 || size > 65536 || (size & (size - 1)) != 0)
-		return opts_refuse(opts_value(g, OPT_PAGE_SIZE), OPT_PAGE_SIZE, "not a page size", "4Ki, 8Ki, 16Ki, 32Ki or 64Ki");
-	o->compact.page_bytes = (uint32_t)size;
-	return CLI_OK;
+	return opts_page_size(g, &o->compact.page_bytes);
 }
 
 static int
@@ -163,23 +151,11 @@ take_options(const struct opts_given *g, struct opts *o)
 
 /* ---- work ---- */
 
-static volatile sig_atomic_t caught;
-
-/* The first signal ends the copy, which leaves no file; the second the program. */
-static void
-on_signal(int number)
-{
-	caught = number;
-	(void)signal(SIGINT, SIG_DFL);
-	(void)signal(SIGTERM, SIG_DFL);
-	(void)signal(SIGHUP, SIG_DFL);
-}
-
 static bool
 go_on(void *arg, uint64_t done, uint64_t total)
 {
 	(void)arg; (void)done; (void)total;
-	return caught == 0;
+	return cli_caught() == 0;
 }
 
 static void
@@ -258,8 +234,8 @@ static int
 failed(const struct opts *o, const struct otr_error *err)
 {
 	if (err->status == OTR_END) {
-		cli_error(o->in, 0, "ended by signal %d; nothing was changed", (int)caught);
-		cli_die_of(caught);
+		cli_error(o->in, 0, "ended by signal %d; nothing was changed", cli_caught());
+		cli_die_of(cli_caught());
 	}
 	if (err->status == OTR_E_EXISTS && !o->compact.replace) {
 		cli_error(o->out, 0, "exists (--force replaces a regular file)");
@@ -284,7 +260,8 @@ compact(struct opts *o, struct out *out)
 	o->compact.go_on = go_on;
 	o->compact.waiting = waiting;
 	o->compact.arg = o;
-	cli_catch_signals(on_signal);
+	/* The first signal ends the copy, which leaves no file; the second the program. */
+	cli_await_signal();
 	if (otr_compact(o->in, o->out, &o->compact, &result, &err) != OTR_OK)
 		return failed(o, &err);
 	if (o->print_version)

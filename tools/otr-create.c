@@ -239,23 +239,6 @@ take_gap(const struct opts_given *g, struct opts *o)
 	return o->schema.gap_ns > 0 && o->schema.gap_ns < INT64_MAX ? CLI_OK : opts_refuse(text, OPT_GAP, "out of range", "at least 1ns");
 }
 
-static int
-take_page_size(const struct opts_given *g, struct opts *o)
-{
-	uint64_t size;
-	int status;
-
-	if (!opts_has(g, OPT_PAGE_SIZE))
-		return CLI_OK;
-	status = opts_count(g, OPT_PAGE_SIZE, true, &size);
-	if (status != CLI_OK)
-		return status;
-	if (size < 4096 || size > 65536 || (size & (size - 1)) != 0)
-		return opts_refuse(opts_value(g, OPT_PAGE_SIZE), OPT_PAGE_SIZE, "not a page size", "4Ki, 8Ki, 16Ki, 32Ki or 64Ki");
-	o->schema.page_bytes = (uint32_t)size;
-	return CLI_OK;
-}
-
 /* Schema, policies and metadata of another file, which the options may change. */
 static int
 copy_like(struct opts *o)
@@ -308,7 +291,7 @@ take_options(const struct opts_given *g, struct opts *o)
 	o->force = opts_has(g, OPT_FORCE);
 	o->verbose = opts_has(g, OPT_VERBOSE) && !opts_has(g, OPT_QUIET);
 	if ((status = take_operands(g, o)) != CLI_OK || (status = interpolations(g, o)) != CLI_OK || (status = take_policies(g, o)) != CLI_OK ||
-	    (status = take_gap(g, o)) != CLI_OK || (status = take_page_size(g, o)) != CLI_OK || (status = take_meta(g, o)) != CLI_OK)
+	    (status = take_gap(g, o)) != CLI_OK || (status = opts_page_size(g, &o->schema.page_bytes)) != CLI_OK || (status = take_meta(g, o)) != CLI_OK)
 		return status;
 	if (opts_has(g, OPT_WAIT) && !o->force)
 		return opts_refuse_pair(OPT_WAIT, "without --force");
