@@ -121,6 +121,27 @@ uses_middle(const struct job *j)
 
 /* ---- the first arrow ------------------------------------------------------------------------------------------------------- */
 
+/* The page size that was asked for, or that suits; a file of fixed size must have room for enough of them (SPEC 9.4). */
+static enum otr_status
+choose_page_bytes(struct job *j, struct otr_error *err)
+{
+	struct otr_schema *schema = malloc(sizeof *schema);
+	const struct otr_schema *present = &j->in.header.schema;
+	enum otr_status status;
+
+	if (schema == NULL)
+		return no_memory(err);
+	*schema = *present;
+	if (j->o->page_bytes != 0)
+		schema->page_bytes = j->o->page_bytes;
+	else if (j->o->deflate)
+		schema->page_bytes = otr_deflate_page_bytes(present->columns);
+	status = otr__policies_check(schema, &j->in.state.slot.policies, err);
+	j->wish.page_bytes = status == OTR_OK ? schema->page_bytes : present->page_bytes;
+	free(schema);
+	return j->o->page_bytes != 0 ? status : OTR_OK;
+}
+
 /* Forgets what was copied. */
 static enum otr_status
 begin(struct job *j, struct otr_error *err)
@@ -130,9 +151,9 @@ begin(struct job *j, struct otr_error *err)
 	j->copier = NULL;
 	j->repack = NULL;
 	if (j->o->drop_history) {
-		if (j->o->page_bytes == 0 && !j->o->deflate)
-			j->wish.page_bytes = j->in.header.schema.page_bytes;
-		return otr__repack_create(&j->in, &j->middle, &j->wish, &j->watch, &j->repack, err);
+		enum otr_status status = choose_page_bytes(j, err);
+
+		return status == OTR_OK ? otr__repack_create(&j->in, &j->middle, &j->wish, &j->watch, &j->repack, err) : status;
 	}
 	j->copier = otr__copier_create(&j->in, uses_middle(j) ? &j->middle : &j->new_file, &j->watch);
 	return j->copier == NULL ? no_memory(err) : OTR_OK;
@@ -345,8 +366,6 @@ run(struct job *j, const char *in, const char *out, struct otr_compact_result *r
 		status = otr__io_create(j->name, &j->middle, err);
 	if (status != OTR_OK)
 		return status;
-	j->wish.page_bytes = j->o->page_bytes != 0 ? j->o->page_bytes : j->o->deflate ? otr_deflate_page_bytes(j->in.header.schema.columns) :
-	    j->in.header.schema.page_bytes;
 	status = j->in_place ? copy_in_place(j, err) : copy_unlocked(j, true, &taken, err);
 	if (status == OTR_OK)
 		status = size_of(&j->in.io, &result->bytes_before, err);

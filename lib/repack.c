@@ -363,7 +363,8 @@ otr__repack_finish(struct otr__repack *r, bool *again, struct otr__repack_counts
 	struct otr__tree tree;
 	enum otr_status status;
 
-	*again = !may_go_on(r);
+	/* a policy that came since may forbid the page size */
+	*again = !may_go_on(r) || otr__policies_check(&r->header.schema, &now->policies, NULL) != OTR_OK;
 	if (*again)
 		return OTR_OK;
 	r->space.version = r->from->state.next_version;

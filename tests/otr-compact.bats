@@ -410,3 +410,19 @@ PY
 	[ "$(ls -A disk)" = a.otr ]
 	sha256sum --quiet -c sum
 }
+
+@test "larger pages than a fixed size has room for: refused if asked for, else not taken" {
+	otr-create --page-size 4Ki --max-size 512Ki a.otr v:f64
+	awk 'BEGIN { srand(5); for (i = 0; i < 60000; i++) printf "%d,%.17g\n", 1700000000 + i, rand() }' >in.csv
+	otr-append -N a.otr in.csv
+	sha256sum a.otr >sum
+	refuse 2 'at least 6307840 with pages of 65536' otr-compact --drop-history --page-size 64Ki a.otr
+	sha256sum --quiet -c sum
+	otr-dump a.otr >before
+	otr-compact --drop-history --deflate a.otr
+	otr-dump a.otr | cmp - before
+	otr-stat a.otr | grep -q '^page-size: 4.0 KiB'
+	echo 1700060000,1 | otr-append -N a.otr
+	[ "$(otr-dump -N a.otr | tail -n 1 | cut -d, -f2)" = 1 ]
+	otr-verify a.otr
+}
