@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "io.h"
@@ -121,6 +123,32 @@ test_replaced(void)
 	CHECK(one_faults(path) == 0, "and which is sound");
 }
 
+/* A limit of the file's size in the middle of a write: what was written is less than was asked for, and that is no success. */
+static void
+test_short_write(void)
+{
+	static uint8_t bytes[8192];
+	struct rlimit old, limit;
+	struct otr_error err;
+	struct otr_io io;
+	const char *path = one_path("short");
+	FILE *f = fopen(path, "w");
+	int failure = -1;
+
+	if (f != NULL)
+		fclose(f);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(RLIMIT_FSIZE, &old) == 0 && otr__io_open(path, true, &io, &err) == OTR_OK) {
+		limit = old;
+		limit.rlim_cur = 5000;
+		if (setrlimit(RLIMIT_FSIZE, &limit) == 0)
+			failure = io.write(io.self, 0, bytes, sizeof bytes);
+		(void)setrlimit(RLIMIT_FSIZE, &old);
+		io.close(io.self);
+	}
+	CHECK(failure == EFBIG, "a short write is gone on with, and its error told");
+}
+
 int
 main(void)
 {
@@ -129,6 +157,7 @@ main(void)
 	test_locks();
 	test_reading();
 	test_replaced();
+	test_short_write();
 	one_clean();
 	return tap_done();
 }

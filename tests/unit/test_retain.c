@@ -111,6 +111,33 @@ round_robin(size_t batch, bool late)
 	return ok && full > 0 && first > 0;
 }
 
+/* One row a commit, one in 500 late: the log is pruned by its size and by the kept roots that go, and no link leads to a page that is gone. */
+static void
+small_commits(void)
+{
+	struct otr_policies p = { .has_max_size = true, .max_bytes = 512 << 10, .history = OTR_HISTORY_FITS };
+	const char *path = one_path("commits.otr");
+	struct otr_commit_result r;
+	struct otr_error err = { .text = "" };
+	struct otr_writer *w;
+	enum otr_status status = create(path, 4096, &p);
+	int64_t i;
+
+	w = one_writer(path);
+	for (i = 0; i < 30000 && status == OTR_OK; i++) {
+		int64_t t = 10 * i - (i % 500 == 499 ? 5003 : 0);
+		double v = (double)((uint64_t)i * UINT64_C(0x9e3779b97f4a7c15) >> 11);
+
+		status = one_add(w, &t, &v, 1, &err);
+		if (status == OTR_OK)
+			status = otr_writer_commit(w, &r, &err);
+	}
+	if (status != OTR_OK)
+		printf("# commit %lld: %s\n", (long long)i, err.text);
+	otr_writer_close(w);
+	CHECK(status == OTR_OK && size_of(path) <= 512 << 10 && one_faults(path) == 0, "9.5: 30,000 commits of a row: links to log pages that are gone are not followed");
+}
+
 /* ---- metadata in a file of fixed size ------------------------------------------------------------------------------------- */
 
 #define SIZE (512 << 10)               /* 124 pages of 4 KiB behind the first 16 KiB: seven for metadata */
@@ -291,6 +318,7 @@ main(void)
 	CHECK(round_robin(1000, false), "9.4: 10^6 rows in commits of 1,000 into 1 MiB: the newest rows, never beyond the size");
 	CHECK(round_robin(1000000, false), "9.4: the same in one input");
 	CHECK(round_robin(1000, true), "9.4: the same with rows replaced late");
+	small_commits();
 	metadata();
 	one_time(600, "9.4: rows of one time beyond the size are refused, and nothing is changed; later ones are taken, and let them go");
 	one_time(120, "9.4: the same with rows that ride");
