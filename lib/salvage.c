@@ -10,7 +10,8 @@
  * it begins again.  Nothing is ever written to the file that is salvaged.
  *
  * Hostile files: a page is entered once a walk, so a walk ends after as many pages as the file has; the depth is that of levels, 15; what is scanned is a claim a
- * page.  Each page counts for what its own bytes prove, under the checks that readers use.
+ * page; what is put in order and read for all stretches together is a multiple of what was scanned (WORK_EACH).  Each page counts for what its own bytes prove, under
+ * the checks that readers use.
  *
  * Memory: 3 bits a page; a page a level; a decoded leaf; a stretch for each run of lost pages; 72 bytes a page that the tree does not reach, and what overlay.h says.
  */
@@ -27,11 +28,20 @@
 #include "scratch.h"
 #include "start.h"
 
-/* Bad pages that are told one by one, and stretches. */
+/* Findings that are told one by one, the bad pages among them, and stretches. */
 #define FINDINGS_MAX 1000
+#define PAGES_TOLD 900
 #define ATTEMPTS 20
 /* How often scanned pages are put in order anew, where stretches have other limits: reading all inner pages for each of them would take a hostile file's word for it. */
 #define ORDERS_MAX 64
+/*
+ * Leaves that are put in order, and pieces of them that are read, for each leaf that was scanned and each stretch: in a file that was ever written by a writer, a time has some versions
+ * of a leaf.  A crafted one may have thousands of leaves over all of time, for thousands of stretches.
+ */
+#define WORK_EACH 16
+#define WORK_MORE 65536
+/* Leaves that are passed over cost so much less. */
+#define PASSED_EACH 64
 /* The only version of the new file. */
 #define NEW_VERSION 1
 
@@ -82,6 +92,9 @@ struct salvage {
 	/* pages that the walk did not reach, ascending */
 	struct otr__claim *claim;
 	size_t claims, claim_capacity;
+	int64_t *reach_ns;                   /* [leaves] the greatest last_ns of leaf[0..i] */
+	uint64_t exhausted;                  /* stretches that were left alone then */
+	uint64_t work;                       /* left of what WORK_EACH allows */
 	const struct otr__claim **leaf;      /* [claims] those of them that are leaves, by first_ns; then room for as many */
 	size_t leaves;
 	uint64_t ordered_for;                /* newest generation that ranks were given for */
@@ -117,7 +130,7 @@ find(struct salvage *s, struct otr_error *err, enum otr_place place, uint64_t nu
 	struct found *f;
 	va_list args;
 
-	if (s->n == FINDINGS_MAX)
+	if (s->n == FINDINGS_MAX || (place == OTR_PLACE_PAGE && !s->writing && s->n >= PAGES_TOLD))
 		return OTR_OK;
 	if (s->n == s->capacity) {
 		size_t capacity = s->capacity == 0 ? 16 : 2 * s->capacity;
@@ -412,6 +425,12 @@ add_stretch(struct salvage *s, const struct stretch *lost, struct otr_error *err
 	return OTR_OK;
 }
 
+static void
+spend(struct salvage *s, uint64_t work)
+{
+	s->work -= work < s->work ? work : s->work;
+}
+
 /* Leaves that were scanned, in place of what is lost. */
 static enum otr_status
 fill(struct salvage *s, struct stretch *lost, struct otr_error *err)
@@ -420,19 +439,23 @@ fill(struct salvage *s, struct stretch *lost, struct otr_error *err)
 	bool keep = !s->has_state || s->state.slot.policies.duplicates == OTR_KEEP;
 	const struct otr__claim **room = s->leaf + s->claims;
 	struct otr__piece *piece = NULL;
-	size_t i, n = 0, pieces = 0;
+	size_t i, from, n = 0, pieces = 0;
 	uint64_t before = s->written;
 	enum otr_status status = OTR_OK;
 
 	if (s->leaves == 0)
 		return OTR_OK;
+	if (s->work == 0)
+		return s->exhausted++ == 0 ? find(s, err, OTR_PLACE_FILE, 0, false, "10.5-3", "so many pages overlap in time that only some were tried") : OTR_OK;
 	if (s->orders == 0 || (s->ordered_for != lost->newest && s->orders < ORDERS_MAX))
 		status = rank_claims(s, lost->newest, err);
-	for (i = 0; i < s->leaves && s->leaf[i]->first_ns <= lost->last_ns; i++)
+	from = otr__lower_bound(s->reach_ns, s->leaves, lost->first_ns);
+	for (i = from; i < s->leaves && s->leaf[i]->first_ns <= lost->last_ns; i++)
 		if (s->leaf[i]->last_ns >= lost->first_ns && s->leaf[i]->ref.generation >= lost->oldest && s->leaf[i]->ref.generation <= lost->newest)
 			room[n++] = s->leaf[i];
 	if (status == OTR_OK)
 		status = otr__overlay(room, n, lost->first_ns, lost->last_ns, keep, &piece, &pieces, err);
+	spend(s, (i - from) / PASSED_EACH + n + pieces);
 	for (i = 0; i < pieces && status == OTR_OK; i++) {
 		struct content c;
 
@@ -465,6 +488,13 @@ lose(struct salvage *s, const struct promise *p, const struct otr_error *why, st
 	struct stretch lost = { .first_ns = p->first_ns < horizon_ns ? horizon_ns : p->first_ns, .last_ns = p->last_ns, .newest = p->ref.generation,
 		.rows_known = true, .rows = p->rows };
 	enum otr_status status;
+
+	/* a root counts those that expired, too; the slot does not */
+	if (p->level < 0) {
+		uint64_t left = s->state.slot.rows > s->ride.n ? s->state.slot.rows - s->ride.n : 0;
+
+		lost.rows = left < lost.rows ? left : lost.rows;
+	}
 
 	if (s->writing) {
 		s->in_stretch = true;
@@ -631,38 +661,64 @@ read_riding(struct salvage *s, struct otr_error *err)
 	return status;
 }
 
-/* Which slot is the state, and what is wrong with the other one. */
+/* What is wrong with a slot, as otr_verify tells it. */
+static enum otr_status
+judge_slot(struct salvage *s, unsigned i, struct otr_error *err)
+{
+	struct otr__slot *slot = malloc(sizeof *slot);
+	uint64_t version, incompat, next_version;
+	enum otr__slot_condition c;
+	struct otr_error why;
+
+	if (slot == NULL)
+		return no_memory(err);
+	slot->features.incompat = 0;
+	c = otr__slot_decode(s->state.bytes[i], &s->header, slot, &why);
+	incompat = c == OTR__SLOT_SOUND || c == OTR__SLOT_FLIPPED ? slot->features.incompat : 0;
+	free(slot);
+	if (incompat != 0)
+		return otr__fail(err, OTR_E_UNSUPPORTED, "3.2-4", "too new: it uses incompat features %#llx, this program reads format %d.%d without any",
+		    (unsigned long long)incompat, OTR_FORMAT_MAJOR, OTR_FORMAT_MINOR);
+	if (c == OTR__SLOT_FLIPPED)
+		return find(s, err, OTR_PLACE_SLOT, i, false, "4.2-2", "a stamp is not that of its version");
+	if (c != OTR__SLOT_BAD)
+		return OTR_OK;
+	if (!s->has_state)
+		return find(s, err, OTR_PLACE_SLOT, i, false, "4.2-7", "%s", why.text);
+	version = s->state.slot.version;
+	switch (otr__slot_judge(s->state.bytes[i], version, otr__slot_begins(&s->state.slot, &s->header.schema), &next_version)) {
+	case OTR__VERDICT_TORN:
+		return find(s, err, OTR_PLACE_SLOT, i, true, "4.2-4", "torn: a commit was cut before it was acknowledged");
+	case OTR__VERDICT_OLDER:
+		return find(s, err, OTR_PLACE_SLOT, i, false, "4.2-5", "an older one, damaged: %.180s", why.text);
+	case OTR__VERDICT_DAMAGED:
+		break;
+	}
+	return find(s, err, OTR_PLACE_SLOT, i, false, "4.2-6", "damaged, and newer than version %llu: %.150s", (unsigned long long)version, why.text);
+}
+
 static enum otr_status
 read_slots(struct salvage *s, struct otr_error *err)
 {
-	struct otr__notices notices = { .n = 0 };
 	struct otr_error why;
-	enum otr_status status = otr__read_state(&s->io, &s->header, &s->state, &notices, &why);
-	size_t i;
+	enum otr_status status = otr__read_state(&s->io, &s->header, &s->state, NULL, &why);
+	unsigned i;
 
 	s->has_state = status == OTR_OK;
-	if (is_loss(status)) {
-		/* the bytes stay, to be compared later on */
-		s->state.slot = (struct otr__slot){ .horizon_ns = INT64_MIN };
-		status = find(s, err, OTR_PLACE_FILE, 0, false, why.spec, "%s: rows are taken from every page that is sound", why.text);
-		return status;
-	}
-	if (status != OTR_OK) {
+	if (!s->has_state && !is_loss(status)) {
 		if (err != NULL)
 			*err = why;
 		return status;
 	}
-	if (s->state.slot.features.incompat != 0)
-		return otr__fail(err, OTR_E_UNSUPPORTED, "3.2-4", "too new: it uses incompat features %#llx, this program reads format %d.%d without any",
-		    (unsigned long long)s->state.slot.features.incompat, OTR_FORMAT_MAJOR, OTR_FORMAT_MINOR);
-	for (i = 0; i < notices.n && status == OTR_OK; i++)
-		if (strncmp(notices.text[i], "header", 6) != 0)
-			status = find(s, err, OTR_PLACE_SLOT, strstr(notices.text[i], "is read") != NULL && s->state.has_other ? s->state.index : 1 - s->state.index,
-			    strstr(notices.text[i], "torn") != NULL, "4.2", "%s", notices.text[i]);
-	if (status == OTR_OK && s->state.damaged)
-		status = find(s, err, OTR_PLACE_SLOT, 1 - s->state.index, false, "4.2-6", "it is damaged, and was the newest: rows are those of version %llu, and what newer pages have after them",
-		    (unsigned long long)s->state.slot.version);
-	return status == OTR_OK ? read_riding(s, err) : status;
+	status = OTR_OK;
+	if (!s->has_state) {
+		/* the bytes stay: whether they change is looked at later */
+		s->state.slot = (struct otr__slot){ .horizon_ns = INT64_MIN };
+		status = find(s, err, OTR_PLACE_FILE, 0, false, why.spec, "no slot tells its state: rows are taken from every page that is sound");
+	}
+	for (i = 0; i < 2 && status == OTR_OK; i++)
+		status = judge_slot(s, i, err);
+	return status == OTR_OK && s->has_state ? read_riding(s, err) : status;
 }
 
 /* After the first walk: the stretch behind all rows of the state, if another state may have been there. */
@@ -684,16 +740,45 @@ look_further(struct salvage *s, struct otr_error *err)
 	return add_stretch(s, &lost, err);
 }
 
+/* Whether a writer has made a version since the slots were read: a page that seems bad may be one that was reused (SPEC 10.4-5). */
+static bool
+has_moved(struct salvage *s)
+{
+	struct otr__state *now = malloc(sizeof *now);
+	struct otr_error ignored;
+	enum otr_status status;
+	bool moved;
+
+	if (now == NULL)
+		return false;
+	/* what was read is compared, also where it is damaged */
+	status = otr__read_state(&s->io, &s->header, now, NULL, &ignored);
+	moved = (status == OTR_OK || is_loss(status)) && memcmp(now->bytes, s->state.bytes, sizeof now->bytes) != 0;
+	free(now);
+	return moved;
+}
+
 /* ---- scan ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Whether a page may stand in for anything that is lost. */
 static bool
 is_wanted(const struct salvage *s, uint64_t generation, int64_t first_ns, int64_t last_ns)
 {
-	size_t i;
+	size_t from = 0, n = s->stretches, i;
 
-	for (i = 0; i < s->stretches; i++)
-		if (first_ns <= s->stretch[i].last_ns && last_ns >= s->stretch[i].first_ns && generation >= s->stretch[i].oldest &&
+	/* stretches ascend */
+	while (n > 0) {
+		size_t half = n / 2;
+
+		if (s->stretch[from + half].last_ns < first_ns) {
+			from += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	for (i = from; i < s->stretches && s->stretch[i].first_ns <= last_ns; i++)
+		if (generation >= s->stretch[i].oldest &&
 		    generation <= s->stretch[i].newest)
 			return true;
 	return false;
@@ -764,12 +849,16 @@ scan(struct salvage *s, struct otr_error *err)
 	if (status != OTR_OK || s->leaves == 0)
 		return status;
 	s->leaf = malloc(2 * s->claims * sizeof *s->leaf);
-	if (s->leaf == NULL)
+	s->reach_ns = malloc(s->leaves * sizeof *s->reach_ns);
+	if (s->leaf == NULL || s->reach_ns == NULL)
 		return no_memory(err);
 	for (i = 0; i < s->claims; i++)
 		if (s->claim[i].level == 0)
 			s->leaf[n++] = &s->claim[i];
 	qsort(s->leaf, n, sizeof *s->leaf, by_first_time);
+	for (i = 0; i < n; i++)
+		s->reach_ns[i] = i > 0 && s->reach_ns[i - 1] > s->leaf[i]->last_ns ? s->reach_ns[i - 1] : s->leaf[i]->last_ns;
+	s->work = WORK_EACH * ((uint64_t)s->leaves + s->stretches) + WORK_MORE;
 	return OTR_OK;
 }
 
@@ -804,6 +893,21 @@ begin_file(struct salvage *s, struct otr_error *err)
 	return status;
 }
 
+/* What is written anew is checked by the rules for what is read. */
+static enum otr_status
+check_metadata(const uint8_t *stream, size_t len, struct otr_error *err)
+{
+	struct otr__reader r = otr__reader_of(stream, len);
+	const uint8_t *key = NULL, *value;
+	size_t key_len = 0, value_len;
+	enum otr_status status;
+
+	do
+		status = otr__meta_next(&r, key, key_len, &key, &key_len, &value, &value_len, err);
+	while (status == OTR_OK);
+	return status == OTR_END ? OTR_OK : status;
+}
+
 static enum otr_status
 copy_metadata(struct salvage *s, struct otr__slot *slot, struct otr_error *err)
 {
@@ -816,6 +920,17 @@ copy_metadata(struct salvage *s, struct otr__slot *slot, struct otr_error *err)
 	if (!s->has_state || old->metadata.page == 0)
 		return OTR_OK;
 	status = otr__metadata_read(&s->store, &old->metadata, old->version, &stream, &len, &why);
+	if (status == OTR_OK) {
+		status = check_metadata(stream, len, &why);
+		if (status != OTR_OK) {
+			free(stream);
+			stream = NULL;
+		}
+	}
+	if (is_loss(status) && has_moved(s)) {
+		s->again = true;
+		return OTR_E_EXPIRED;
+	}
 	if (is_loss(status))
 		return find(s, err, OTR_PLACE_PAGE, why.page >= 0 ? (uint64_t)why.page : old->metadata.page, false, why.spec, "the metadata are lost: %s", why.text);
 	if (status != OTR_OK) {
@@ -906,32 +1021,17 @@ forget(struct salvage *s)
 	free(s->scanned);
 	free(s->claim);
 	free(s->leaf);
+	free(s->reach_ns);
+	s->reach_ns = NULL;
 	s->good = s->visited = s->scanned = NULL;
 	s->claim = NULL;
 	s->leaf = NULL;
 	s->claims = s->claim_capacity = s->leaves = s->stretches = s->next_stretch = s->n = 0;
 	s->orders = 0;
+	s->exhausted = 0;
 	s->digits = 0;
 	s->written = s->found_rows = s->dropped = s->done = s->total = 0;
 	s->writing = s->again = false;
-}
-
-/* Whether a writer has made a version since the slots were read: a page that seems bad may be one that was reused (SPEC 10.4-5). */
-static bool
-has_moved(struct salvage *s)
-{
-	struct otr__state *now = malloc(sizeof *now);
-	struct otr_error ignored;
-	enum otr_status status;
-	bool moved;
-
-	if (now == NULL)
-		return false;
-	/* what was read is compared, also where it is damaged */
-	status = otr__read_state(&s->io, &s->header, now, NULL, &ignored);
-	moved = (status == OTR_OK || is_loss(status)) && memcmp(now->bytes, s->state.bytes, sizeof now->bytes) != 0;
-	free(now);
-	return moved;
 }
 
 static enum otr_status

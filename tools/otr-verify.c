@@ -165,10 +165,12 @@ range_text(const struct otr_loss *l, char *out, size_t room)
 	}
 	if (l->rows_known)
 		(void)snprintf(count, sizeof count, ": %llu", (unsigned long long)l->rows);
+	else
+		(void)snprintf(count, sizeof count, ": an unknown number");
 	if (l->found > 0)
 		(void)snprintf(found, sizeof found, "; %llu rows%s found in pages that nothing sound leads to", (unsigned long long)l->found,
 		    place[0] != '\0' ? " of that range" : "");
-	(void)snprintf(out, room, "%s lost%s%s%s", l->rows_known ? "rows" : "pages or slots", place, count, found);
+	(void)snprintf(out, room, "rows lost%s%s%s", place, count, found);
 }
 
 static void
@@ -211,7 +213,7 @@ salvage(struct opts *o, struct out *out, const char *path)
 	struct report report = { .o = o, .out = out, .file = reader_name(path) };
 	struct otr_salvage_result result = { 0 };
 	struct otr_error err = { 0 };
-	char version[64] = "";
+	char version[64] = "", more[160] = "";
 	int status = take_stdin(&path);
 
 	if (status != CLI_OK)
@@ -225,9 +227,11 @@ salvage(struct opts *o, struct out *out, const char *path)
 		return salvage_failed(o, report.file, &err);
 	if (result.has_version)
 		(void)snprintf(version, sizeof version, " of version %llu", (unsigned long long)result.version);
+	if (result.found > 0)
+		(void)snprintf(more, sizeof more, "; %llu more from pages that nothing sound leads to (some may have been replaced or deleted)",
+		    (unsigned long long)result.found);
 	if (o->verbose || (result.losses > 0 && !o->quiet))
-		cli_note(o->salvage, "%llu rows%s; %llu more from pages that nothing sound leads to (some may have been replaced or deleted)",
-		    (unsigned long long)(result.rows - result.found), version, (unsigned long long)result.found);
+		cli_note(o->salvage, "%llu rows%s%s", (unsigned long long)(result.rows - result.found), version, more);
 	return result.losses == 0 ? CLI_OK : CLI_NO;
 }
 
