@@ -615,7 +615,7 @@ struct otr_salvage_result {
  * Writes the rows that can be read of a damaged file `in` to a new file `out` of the same schema: what the newest slot that is sound reaches; for what it does not reach
  * since a page or a slot is bad, the leaves that are still there, the newest of each time (SPEC 10.5).  Also the metadata, if they can be read, and the policies.  The new
  * file has an id of its own, one commit and no history.  `in` is only read, without a lock; a sound one is copied whole.
- * Memory: 3 bits a page of `in`, and up to 300 bytes for each page that no sound one leads to, if a page is lost; and what a writer needs.
+ * Memory: 2 bits a page of `in`, and up to 300 bytes for each page that no sound one leads to, if a page is lost; and what a writer needs.
  * Returns OTR_OK (*result: what was had, maybe nothing); OTR_END (go_on said no); OTR_E_FORMAT, _UNSUPPORTED (a header, slot or column too new), _TRUNCATED (less than
  * 16 KiB) or _CORRUPT (both headers) of in; OTR_E_ARG (out is in; author, message); OTR_E_EXISTS (out, without replace; or no regular file); OTR_E_BUSY (out's writer);
  * OTR_E_EXPIRED (a writer of `in` reused pages, time and again); _LIMIT (more than 2^28 leaves under lost pages); _IO; _NOMEM.  After anything but OTR_OK `out` is as it was.

@@ -13,7 +13,7 @@
  * page; what is put in order and read for all stretches together is a multiple of what was scanned (WORK_EACH).  Each page counts for what its own bytes prove, under
  * the checks that readers use.
  *
- * Memory: 3 bits a page; a page a level; a decoded leaf; a stretch for each run of lost pages; 72 bytes a page that the tree does not reach, and what overlay.h says.
+ * Memory: 2 bits a page; a page a level; a decoded leaf; a stretch for each run of lost pages; 72 bytes a page that the tree does not reach, and what overlay.h says.
  */
 #include <stdarg.h>
 #include <stdio.h>
