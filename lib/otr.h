@@ -582,6 +582,47 @@ struct otr_finding {
 OTR_MUST_CHECK enum otr_status otr_verify(const char *path, void (*found)(void *arg, const struct otr_finding *finding), void *arg,
     uint64_t *faults, struct otr_error *err);
 
+/* What a salvage met: what otr_verify would call a finding, or rows that are lost. */
+struct otr_loss {
+	struct otr_finding what;
+	bool rows_lost;                /* the fields below mean something: rows of [start_ns, end_ns) stood in pages that are lost */
+	int64_t start_ns, end_ns;      /* INT64_MIN, INT64_MAX: not known better */
+	bool rows_known;               /* whether a sound page or slot tells how many there were */
+	uint64_t rows;                 /* how many */
+	uint64_t found;                /* rows of that range that came from pages which no sound page leads to (SPEC 10.5-3); they are in the new file */
+};
+
+struct otr_salvage_options {
+	const char *author, *message;  /* of the new file's one commit; borrowed; NULL: "" */
+	bool replace;                  /* `out`, if it exists, is replaced in one rename, after its writer's lock was had */
+	int64_t wait_ns;               /* how long to wait for that lock */
+	/* Called for each loss, at most 2,000 times, after the new file is in place.  *loss is borrowed during the call.  May be NULL. */
+	void (*lost)(void *arg, const struct otr_loss *loss);
+	/* Asked after each page, with the pages done and about how many there are; false: give up.  May be NULL. */
+	bool (*go_on)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+};
+
+struct otr_salvage_result {
+	uint64_t rows;                 /* in the new file */
+	uint64_t found;                /* of them, from pages that no sound page leads to: some may be rows that were replaced or deleted */
+	bool has_version;
+	uint64_t version;              /* of `in` that the other rows are of; unless has_version is false, since both slots are bad */
+	uint64_t losses;               /* that were no notes */
+};
+
+/*
+ * Writes the rows that can be read of a damaged file `in` to a new file `out` of the same schema: what the newest slot that is sound reaches; for what it does not reach
+ * since a page or a slot is bad, the leaves that are still there, the newest of each time (SPEC 10.5).  Also the metadata, if they can be read, and the policies.  The new
+ * file has an id of its own, one commit and no history.  `in` is only read, without a lock; a sound one is copied whole.
+ * Memory: 2 bits a page of `in`, and up to 300 bytes for each page that no sound one leads to, if a page is lost; and what a writer needs.
+ * Returns OTR_OK (*result: what was had, maybe nothing); OTR_END (go_on said no); OTR_E_FORMAT, _UNSUPPORTED (a header, slot or column too new), _TRUNCATED (less than
+ * 16 KiB) or _CORRUPT (both headers) of in; OTR_E_ARG (out is in; author, message); OTR_E_EXISTS (out, without replace; or no regular file); OTR_E_BUSY (out's writer);
+ * OTR_E_EXPIRED (a writer of `in` reused pages, time and again); _LIMIT (more than 2^28 leaves under lost pages); _IO; _NOMEM.  After anything but OTR_OK `out` is as it was.
+ */
+OTR_MUST_CHECK enum otr_status otr_salvage(const char *in, const char *out, const struct otr_salvage_options *options, struct otr_salvage_result *result,
+    struct otr_error *err);
+
 /* Encodings in use, for otr-stat --scan: how many chunks of the selected version's leaves have each transform and packing. */
 struct otr_scan {
 	uint64_t leaf_pages, inner_pages, log_pages, meta_pages, free_pages;

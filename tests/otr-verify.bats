@@ -9,7 +9,12 @@ load tools
 
 @test "usage errors: status 2, two lines, nothing on stdout" {
 	usage 'no FILE' otr-verify
-	usage 'unknown option' otr-verify --salvage x a.otr
+	usage 'unknown option' otr-verify --rescue x a.otr
+	usage 'one FILE' otr-verify --salvage x a.otr b.otr
+	usage 'no FILE' otr-verify --salvage x
+	usage 'no effect' otr-verify -f a.otr
+	usage 'no file name' otr-verify --salvage '' a.otr
+	usage 'to a pipe' otr-verify --salvage - a.otr
 	usage 'no effect' otr-verify -q --json a.otr
 	usage 'takes no value' otr-verify --json=1 a.otr
 	refuse 2 'seekable' bash -c 'cat /dev/null | otr-verify -'
@@ -141,4 +146,158 @@ PY
 	cp a.otr '!#:+'
 	expect 0 otr-verify -v '!#:+' a.otr
 	says '^otr-verify: !#:[+]: sound'
+}
+
+# 3000 rows a second apart in pages of 4 KiB; every one a time, a noise, a number.
+noisy() {
+	otr-create --page-size 4Ki --meta site=roof "$1" v n:i64
+	awk 'BEGIN { srand(4); print "time,v,n"; for (i = 0; i < 3000; i++) print 1700000000 + i "," rand() "," i }' | otr-append "$1"
+}
+
+# spoil FILE OFFSET: changes a byte.
+spoil() {
+	printf X | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+@test "--salvage of a sound file: the same rows, columns and metadata, status 0, no word; under -v one line" {
+	noisy a.otr
+	expect 0 otr-verify --salvage b.otr a.otr
+	[ ! -s out ] && [ ! -s err ]
+	expect 0 otr-diff a.otr b.otr
+	same roof <(otr-meta b.otr site)
+	sound b.otr
+	expect 0 otr-verify -v --salvage c.otr a.otr
+	[ ! -s out ]
+	says '^otr-verify: c.otr: 3000 rows of version 1$'
+	expect 0 otr-verify --salvage d.otr - <a.otr
+	sound d.otr
+	[ "$(rows d.otr)" = 3000 ]
+	refuse 2 'seekable' bash -c 'cat a.otr | otr-verify --salvage e.otr -'
+	# the new file is one like others
+	printf 'time,v,n\n1700003000,1,3000\n' | otr-append b.otr
+	[ "$(rows b.otr)" = 3001 ]
+	sound b.otr
+	# without its metadata
+	spoil a.otr 18000
+	expect 1 otr-verify -f --salvage b.otr a.otr
+	grep -Eq '^a.otr: page 4: the metadata are lost: ' out
+	[ "$(wc -l <out)" -eq 1 ]
+	[ "$(rows b.otr)" = 3000 ]
+}
+
+@test "--salvage of a file with one bad leaf: all rows but that leaf's, and the range that is lost" {
+	noisy a.otr
+	cp a.otr bad.otr
+	spoil bad.otr 22000
+	expect 1 otr-verify --salvage b.otr bad.otr
+	says '^otr-verify: b.otr: [0-9]+ rows of version 1$'
+	[ "$(wc -l <out)" -eq 2 ]
+	grep -Eq '^bad.otr: page 5: .*\(SPEC 5.2-1\)$' out
+	local lost
+	lost=$(sed -n 's/^bad.otr: file: rows lost from 2023-11-14T22:13:20Z to .*Z: \([0-9]*\) (SPEC 10.5)$/\1/p' out)
+	[ "$lost" -gt 100 ]
+	otr-dump -N --time-format s a.otr | tail -n +$((lost + 1)) | diff - <(otr-dump -N --time-format s b.otr)
+	grep -q "to $(otr-dump -N a.otr | sed -n "${lost}s/,.*//p"): " out
+	expect 1 otr-verify --json -f --salvage b.otr bad.otr
+	python3 - <<'PY'
+import json
+lines = [json.loads(l) for l in open('out')]
+assert [o['where'] for o in lines] == ['page', 'file'] and all(list(o) == ['file', 'where', 'number', 'what', 'spec'] for o in lines), lines
+PY
+	expect 1 otr-verify -q -f --salvage b.otr bad.otr
+	[ ! -s out ] && [ ! -s err ]
+	refuse_full otr-verify -f --salvage b.otr bad.otr
+	cmp <(head -c 30000 bad.otr) <(python3 -c "
+b = bytearray(open('a.otr', 'rb').read()); b[22000:22001] = b'X'
+import sys; sys.stdout.buffer.write(b[:30000])")
+}
+
+@test "--salvage: both slots, a header, the inner pages, the end of the file: what is left comes out" {
+	noisy a.otr
+	cp a.otr slots.otr
+	dd if=/dev/zero of=slots.otr bs=4096 seek=1 count=2 conv=notrunc 2>/dev/null
+	refuse 4 'both slots' otr-dump slots.otr
+	expect 1 otr-verify --salvage b.otr slots.otr
+	says '0 rows; 3000 more from pages that nothing sound leads to'
+	otr-dump a.otr | diff - <(otr-dump b.otr)
+	cp a.otr header.otr
+	dd if=/dev/zero of=header.otr bs=4096 count=1 conv=notrunc 2>/dev/null
+	expect 1 otr-verify -f --salvage b.otr header.otr
+	grep -q '^header.otr: header: ' out
+	expect 0 otr-diff a.otr b.otr
+	dd if=/dev/zero of=header.otr bs=4096 seek=3 count=1 conv=notrunc 2>/dev/null
+	refuse 4 'not an OTR file' otr-verify -f --salvage b.otr header.otr
+	expect 0 otr-diff a.otr b.otr
+	python3 - <<'PY'
+b = bytearray(open('a.otr', 'rb').read())
+for at in range(16384, len(b), 4096):
+    if b[at + 4] == 2:
+        b[at + 3000] ^= 1
+open('inner.otr', 'wb').write(b)
+PY
+	expect 4 otr-dump inner.otr
+	expect 1 otr-verify -f --salvage b.otr inner.otr
+	grep -q '^inner.otr: file: rows lost from 2023-11-14T22:13:20Z to 2023-11-14T23:03:19Z: 3000; 3000 rows of that range found' out
+	expect 0 otr-diff a.otr b.otr
+	head -c 30000 a.otr >"cut"
+	expect 1 otr-verify -f --salvage b.otr "cut"
+	[ "$(rows b.otr)" -gt 300 ] && [ "$(rows b.otr)" -lt 3000 ]
+	[ -z "$(comm -13 <(otr-dump -N a.otr) <(otr-dump -N b.otr))" ]
+	sound b.otr
+}
+
+@test "--salvage: rows that ride in the slot come out; deleted ones do not" {
+	noisy a.otr
+	printf 'time,v,n\n1700003000,1,3000\n' | otr-append a.otr
+	otr-delete a.otr -s 2023-11-14T22:50Z -e 2023-11-14T22:55Z
+	printf 'time,v,n\n1700003001,1,3001\n' | otr-append a.otr
+	otr-dump a.otr >want
+	spoil a.otr 22000
+	expect 1 otr-verify --salvage b.otr a.otr
+	otr-dump b.otr >got
+	[ -z "$(comm -13 want got)" ]
+	tail -n 2 want | diff - <(tail -n 2 got)
+	[ "$(wc -l <got)" -gt 1000 ]
+	sound b.otr
+}
+
+@test "--salvage: OUT that exists, is FILE itself or cannot be made; FILE that is no OTR file; a signal leaves no file" {
+	noisy a.otr
+	echo keep >b.otr
+	refuse 5 'b.otr: exists \(--force' otr-verify --salvage b.otr a.otr
+	same keep b.otr
+	refuse 5 'no regular file|not a regular file' otr-verify -f --salvage . a.otr
+	refuse 5 'No such file' otr-verify --salvage none/b.otr a.otr
+	refuse 5 'No such file' otr-verify --salvage c.otr none.otr
+	refuse 2 'itself' otr-verify -f --salvage a.otr a.otr
+	echo text >text
+	refuse 4 'not an OTR file' otr-verify --salvage c.otr text
+	head -c 9000 a.otr >short
+	refuse 4 'truncated' otr-verify --salvage c.otr short
+	[ ! -e c.otr ]
+	[ "$(find . -name '.*' -type f | wc -l)" = 0 ]
+	expect 0 otr-verify -f --salvage b.otr a.otr
+	sound b.otr
+}
+
+@test "--salvage beside a busy writer in a file of fixed size: a whole version each time, or status 6" {
+	otr-create --page-size 4Ki --max-size 1Mi a.otr n:i64
+	awk 'BEGIN { srand(7); print "time,n"; for (i = 0; i < 400000; i++) printf "%d,%d\n", 1700000000 + i, rand() * 1e9 }' >in.csv
+	otr-append -q --commit-every 500 a.otr in.csv 3>&- &
+	local pid=$! n=0 status
+	while kill -0 "$pid" 2>/dev/null && [ "$n" -lt 12 ]; do
+		status=0
+		otr-verify -f --salvage b.otr a.otr >out 2>err || status=$?
+		[ "$status" -eq 0 ] || [ "$status" -eq 6 ] || { cat out err; return 1; }
+		if [ "$status" -eq 0 ]; then
+			[ ! -s out ]
+			sound b.otr
+			n=$((n + 1))
+		fi
+	done
+	kill "$pid" 2>/dev/null || :
+	wait "$pid" || :
+	[ "$n" -ge 1 ]
+	otr-verify -f --salvage b.otr a.otr
+	otr-dump a.otr | diff -q - <(otr-dump b.otr)
 }
