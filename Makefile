@@ -140,7 +140,7 @@ check: tests                                   ## every test; the last line is `
 fuzzers: $(FUZZERS) build/fuzz/made            ## the fuzz targets and their corpus, without running them
 fuzz:                                          ## each fuzz target for FUZZ_SECONDS, two at a time: by libFuzzer under sanitizers, or as there is
 	$(Q)if $(FUZZ_CLANG) -x c -c -fsanitize=fuzzer-no-link,address,undefined -o /dev/null /dev/null 2>/dev/null; then \
-		$(MAKE) fuzzers CC=$(FUZZ_CLANG) CFLAGS='-O1 -g' SANITIZE=fuzzer-no-link$(comma)address$(comma)undefined VARIANT=fuzzer && \
+		$(MAKE) fuzzers CC=$(FUZZ_CLANG) CFLAGS='-O2 -g -fno-sanitize-coverage=trace-cmp' SANITIZE=fuzzer-no-link$(comma)address$(comma)undefined VARIANT=fuzzer && \
 		tests/fuzz/run -s $(FUZZ_SECONDS) build/fuzzer $(FUZZ); \
 	else $(MAKE) fuzzers SANITIZE=address$(comma)undefined && tests/fuzz/run -s $(FUZZ_SECONDS) build/address-undefined $(FUZZ); fi
 fuzz-short:                                    ## the same for 20 seconds each

@@ -26,16 +26,17 @@
 #define ROOM (4u << 20)
 #define GROWN_MAX (1u << 20)
 #define BASES_MAX 2000
-#define VERSIONS 24                /* looked at: the first few and the last */
+#define VERSIONS 12                /* looked at: the first few and the last */
 #define ROWS_MAX 300000            /* of one walk */
-#define STEPS_MAX 20000
+#define STEPS_MAX 5000
+#define WINDOWS_MAX 300
 #define BATCH 1500                 /* rows of the largest commit */
 
 struct image {
 	size_t len;
 	uint8_t byte[ROOM];
 };
-static struct image hostile, work;
+static struct image hostile, work, before;
 static int64_t clock_ns;
 
 struct base {
@@ -97,6 +98,12 @@ copy(struct image *to, const struct image *from)
 
 /* ---- the files to begin with ---- */
 
+static int
+by_number(const void *a, const void *b)
+{
+	return (int)((const struct base *)a)->number - (int)((const struct base *)b)->number;
+}
+
 static void
 load_bases(void)
 {
@@ -127,6 +134,7 @@ load_bases(void)
 	}
 	(void)closedir(d);
 	REQUIRE(bases > 0, "there are files");
+	qsort(base, bases, sizeof base[0], by_number);
 }
 
 static void
@@ -335,7 +343,7 @@ windows(struct otr *file, struct otr_window_spec spec)
 	spec.columns = UINT64_MAX >> (64 - otr_schema(file)->columns);
 	if (otr_query_open(file, &spec, &q, &err) != OTR_OK)
 		return;
-	while (n < STEPS_MAX && otr_query_next(q, &w, &err) == OTR_OK) {
+	while (n < WINDOWS_MAX && otr_query_next(q, &w, &err) == OTR_OK) {
 		REQUIRE(w.column[0].rows <= w.rows, "a column has no more rows than its window");
 		n++;
 	}
@@ -519,25 +527,47 @@ change(struct image *m, unsigned op, unsigned a, unsigned b, struct otr_error *e
 }
 
 static void
+note_space(void *arg, const struct otr_finding *f)
+{
+	*(bool *)arg |= !f->note && (strcmp(f->spec, "9.2") == 0 || strncmp(f->spec, "4.1", 3) == 0 || strcmp(f->spec, "5.3-6") == 0);
+}
+
+/* Whether a file says of pages in use that they are free, or counts them wrong: who writes into it does not look at all pages, and may lose some. */
+static bool
+is_led_astray(struct image *m)
+{
+	uint64_t faults;
+	struct otr_error err;
+	bool found = false;
+
+	return otr__verify_io(io_of(m), note_space, &found, &faults, &err) != OTR_OK || found;
+}
+
+static void
 operate(struct fuzz_bytes *b)
 {
-	struct otr_error err;
 	unsigned i;
 
 	for (i = 0; i < 4 && b->left > 0; i++) {
 		unsigned op = (unsigned)fuzz_take(b, 1) % 9, x = (unsigned)fuzz_take(b, 1), y = (unsigned)fuzz_take(b, 1);
-		uint64_t before;
+		struct otr_error err = { .status = OTR_OK };
+		enum otr_status status;
+		uint64_t rows;
 		clock_t from;
 
 		if (op == 8) {
 			compact(&work, x, y);
 			continue;
 		}
-		before = look(&work, false);
+		copy(&before, &work);
+		rows = look(&work, false);
 		from = clock();
-		if (change(&work, op, x, y, &err) != OTR_OK)
-			REQUIRE(op == 4 || before == 0 || look(&work, false) == before, "a change that fails leaves what could be read");
+		status = change(&work, op, x, y, &err);
 		fuzz_within(from, 3, "a change");
+		if (getenv("FUZZ_VERBOSE") != NULL)
+			fprintf(stderr, "change %u %u %u: %d %s, now %zu bytes\n", op, x, y, (int)status, err.text, work.len);
+		if (status != OTR_OK && op != 4 && rows != 0)        /* a deletion by value may have made some of its commits */
+			REQUIRE(look(&work, false) == rows || is_led_astray(&before), "a change that fails leaves what could be read");
 	}
 }
 
@@ -556,6 +586,8 @@ fuzz_file(const uint8_t *data, size_t size, bool repair)
 	clock_ns = 1000000000;
 	take_base(&b, &hostile);
 	layout = layout_of(&hostile);
+	if (getenv("FUZZ_VERBOSE") != NULL)
+		fprintf(stderr, "a file of %zu bytes\n", hostile.len);
 	for (edits = (unsigned)fuzz_take(&b, 1) % 16; edits > 0 && b.left > 0; edits--)
 		if (edit(&b, &hostile, &layout, &touched))
 			done[n++] = touched;
