@@ -243,14 +243,23 @@ seal(struct image *m, const struct layout *l, size_t at, int depth)
 	}
 }
 
+static void
+put_reference(uint8_t *to, const uint8_t *page)
+{
+	memcpy(to, page + 8, 8);
+	memcpy(to + 8, page + 32, 8);
+	memcpy(to + 16, page, 4);
+}
+
 /* One edit; *touched is the place's first byte.  False: nothing was done. */
 static bool
-edit(struct fuzz_bytes *b, struct image *m, const struct layout *l, size_t *touched)
+edit(struct fuzz_bytes *b, struct image *m, struct layout *l, size_t *touched)
 {
 	unsigned kind = (unsigned)fuzz_take(b, 1) % 9, n = (unsigned)fuzz_take(b, 1), offset = (unsigned)fuzz_take(b, 2), i, width;
 	size_t size, other, other_size, at;
 	uint8_t kept[8];
 	uint64_t v;
+	bool chain;
 
 	if (!place(m, l, n, touched, &size))
 		return false;
@@ -281,17 +290,24 @@ edit(struct fuzz_bytes *b, struct image *m, const struct layout *l, size_t *touc
 		if (!place(m, l, (unsigned)fuzz_take(b, 1), &other, &other_size) || other < OTR__START_BYTES)
 			return false;
 		at = *touched + (offset % (size - 24) & ~(size_t)7);
-		memcpy(m->byte + at, m->byte + other + 8, 8);
-		memcpy(m->byte + at + 8, m->byte + other + 32, 8);
-		memcpy(m->byte + at + 16, m->byte + other, 4);
+		put_reference(m->byte + at, m->byte + other);
 		return true;
-	case 7:                                      /* copies of it at the file's end */
-		for (i = (unsigned)fuzz_take(b, 1) + 1; i > 0 && *touched >= OTR__START_BYTES && m->len % l->page == 0 && m->len + l->page <= GROWN_MAX; i--) {
-			memcpy(m->byte + m->len, m->byte + *touched, l->page);
-			otr__put64(m->byte + m->len + 8, m->len / l->page);
-			m->len += l->page;
-			otr__put32(m->byte + m->len - l->page, otr__crc32(m->byte + m->len - l->page + 4, l->page - 4));
+	case 7:                                      /* copies of it at the file's end; chain: each refers to the one before, so that there is a long way */
+		v = fuzz_take(b, 1) + 1;
+		chain = fuzz_take(b, 1) % 2 != 0;
+		at = offset % (size - 24) & ~(size_t)7;
+		for (other = *touched; v > 0 && *touched >= OTR__START_BYTES && m->len % size == 0 && m->len + size <= GROWN_MAX; v--) {
+			uint8_t *page = m->byte + m->len;
+
+			memcpy(page, m->byte + *touched, size);
+			otr__put64(page + 8, m->len / size);
+			if (chain)
+				put_reference(page + at, m->byte + other);
+			otr__put32(page, otr__crc32(page + 4, size - 4));
+			other = m->len;
+			m->len += size;
 		}
+		*l = layout_of(m);
 		return false;
 	default:                                     /* the file is cut */
 		m->len = at < m->len ? at : m->len;
