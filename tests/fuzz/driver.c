@@ -13,6 +13,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "fuzz.h"
 
@@ -281,6 +284,10 @@ main(int argc, char **argv)
 		if (__sanitizer_set_report_fd != NULL)
 			__sanitizer_set_report_fd((void *)(intptr_t)told);
 	}
+#ifdef __GLIBC__
+	/* as a tool finds it that opens one input: large memory comes fresh, and costs what is touched */
+	(void)mallopt(M_MMAP_THRESHOLD, 65536);
+#endif
 	prepare();
 	for (; optind < argc; optind++)
 		add(argv[optind]);
