@@ -140,11 +140,11 @@ check: tests                                   ## every test; the last line is `
 fuzzers: $(FUZZERS) build/fuzz/made            ## the fuzz targets and their corpus, without running them
 fuzz:                                          ## each fuzz target for FUZZ_SECONDS, two at a time: by libFuzzer under sanitizers, or as there is
 	$(Q)if $(FUZZ_CLANG) -x c -c -fsanitize=fuzzer-no-link,address,undefined -o /dev/null /dev/null 2>/dev/null; then \
-		$(MAKE) fuzzers CC=$(FUZZ_CLANG) CFLAGS='-O2 -g -fno-sanitize-coverage=trace-cmp' SANITIZE=fuzzer-no-link$(comma)address$(comma)undefined VARIANT=fuzzer && \
+		$(MAKE) --no-print-directory fuzzers CC=$(FUZZ_CLANG) CFLAGS='-O2 -g -fno-sanitize-coverage=trace-cmp' SANITIZE=fuzzer-no-link$(comma)address$(comma)undefined VARIANT=fuzzer && \
 		tests/fuzz/run -s $(FUZZ_SECONDS) build/fuzzer $(FUZZ); \
-	else $(MAKE) fuzzers SANITIZE=address$(comma)undefined && tests/fuzz/run -s $(FUZZ_SECONDS) build/address-undefined $(FUZZ); fi
+	else $(MAKE) --no-print-directory fuzzers SANITIZE=address$(comma)undefined && tests/fuzz/run -s $(FUZZ_SECONDS) build/address-undefined $(FUZZ); fi
 fuzz-short:                                    ## the same for 20 seconds each
-	$(Q)$(MAKE) fuzz FUZZ_SECONDS=20
+	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20
 demo: all                                      ## load a real series, ask for windows, verify the file
 	$(Q)examples/demo.sh $(B)
 
