@@ -4,6 +4,7 @@
 #   CC CFLAGS LDFLAGS   compiler and your own flags; the flags that the code requires are added by themselves
 #   PREFIX DESTDIR      where `make install` puts things
 #   SANITIZE=address,undefined    a build of its own, under build/address-undefined/
+#   FUZZ_SECONDS=600    how long `make fuzz` runs each target
 #   V=1                 show the commands
 
 CC       = cc
@@ -13,6 +14,8 @@ PREFIX   = /usr/local
 DESTDIR  =
 SANITIZE =
 VARIANT  = $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),release)
+FUZZ_SECONDS = 600
+FUZZ_CLANG = clang
 comma    = ,
 
 # ---- what there is -----------------------------------------------------------------------------------------------------
@@ -37,6 +40,8 @@ TOOL_MODULES := $(filter-out $(TOOLS),$(patsubst tools/%.c,%,$(wildcard tools/*.
 MANUALS      := $(wildcard man/*.[1-9])
 TESTS        := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/*/test_*.c))
 TOOL_TESTS   := $(filter $(TOOL_MODULES:%=$(B)/tests/unit/test_%),$(TESTS))
+FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS      := $(FUZZ:%=$(B)/tests/fuzz/fuzz_%)
 EXAMPLES     := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c bench/*.c))
 
 LIB_OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
@@ -70,7 +75,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests unit check seeds demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup clean help FORCE
+.PHONY: all tools tests unit check seeds fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -112,16 +117,36 @@ $(EXAMPLES): $(B)/%: %.c $(B)/libotr.a $(B)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(B)/libotr.a -lz -lm
 
--include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TOOLS:%=$(B)/tools/%.d) $(TESTS:=.d) $(EXAMPLES:=.d)
+# A fuzz target, with libFuzzer where the build is one for it (`make fuzz`), else with a driver of our own.
+FUZZ_DRIVER = $(if $(findstring fuzzer-no-link,$(SANITIZE)),-fsanitize=fuzzer,$(B)/tests/fuzz/driver.o)
+$(FUZZERS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/driver.o $(B)/tools.a $(B)/libotr.a
+	$(SAY) LD $@
+	$(Q)$(LINK) -o $@ $< $(FUZZ_DRIVER) $(B)/tools.a $(B)/libotr.a -lpopt -lz -lm
+.SECONDARY: $(FUZZERS:=.o)
+
+# The inputs that fuzzing begins with; the stamp is newer than all that they are made of.
+build/fuzz/made: tests/fuzz/corpus.py tests/mkotr $(wildcard tests/fuzz/corpus/* tests/files/*)
+	$(SAY) MAKE build/fuzz/corpus
+	$(Q)mkdir -p $(@D) && tests/fuzz/corpus.py $(@D) && touch $@
+
+-include $(FUZZERS:=.d) $(B)/tests/fuzz/driver.d $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TOOLS:%=$(B)/tools/%.d) $(TESTS:=.d) $(EXAMPLES:=.d)
 
 # ---- proving -----------------------------------------------------------------------------------------------------------
-tests: all $(TESTS) $(EXAMPLES)                ## build what `check` runs, without running it
+tests: all $(TESTS) $(EXAMPLES) $(FUZZERS) build/fuzz/made       ## build what `check` runs, without running it
 unit: $(TESTS)                                 ## the unit tests alone
 	$(Q)tests/run -b $(B) $(TESTS)
 check: tests                                   ## every test; the last line is `N passed, N failed, N skipped`
 	$(Q)tests/run -b $(B) $(TESTS) $(wildcard tests/*.bats tests/*/*.bats tests/check-* tests/*/check-*)
 seeds: tests                                   ## seeded bugs (tests/seeds): each must be caught by the test that it names
 	$(Q)tests/seeds/run $(B)
+fuzzers: $(FUZZERS) build/fuzz/made            ## the fuzz targets and their corpus, without running them
+fuzz:                                          ## each fuzz target for FUZZ_SECONDS, two at a time: by libFuzzer under sanitizers, or as there is
+	$(Q)if $(FUZZ_CLANG) -x c -c -fsanitize=fuzzer-no-link,address,undefined -o /dev/null /dev/null 2>/dev/null; then \
+		$(MAKE) --no-print-directory fuzzers CC=$(FUZZ_CLANG) CFLAGS='-O2 -g -fno-sanitize-coverage=trace-cmp' SANITIZE=fuzzer-no-link$(comma)address$(comma)undefined VARIANT=fuzzer && \
+		tests/fuzz/run -s $(FUZZ_SECONDS) build/fuzzer $(FUZZ); \
+	else $(MAKE) --no-print-directory fuzzers SANITIZE=address$(comma)undefined && tests/fuzz/run -s $(FUZZ_SECONDS) build/address-undefined $(FUZZ); fi
+fuzz-short:                                    ## the same for 20 seconds each
+	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20
 demo: all                                      ## load a real series, ask for windows, verify the file
 	$(Q)examples/demo.sh $(B)
 
@@ -143,7 +168,7 @@ hdr-check:                                     ## each header compiles alone; ot
 man-lint:                                      ## the manual pages, by mandoc
 	$(Q)mandoc -T lint -W warning $(MANUALS) && echo 'manual pages are clean'
 lint:                                          ## the shell scripts, by shellcheck
-	$(Q)shellcheck .ci/run tests/run tests/layers tests/seeds/run $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
+	$(Q)shellcheck .ci/run tests/run tests/layers tests/seeds/run tests/fuzz/run $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
 
 # ---- installing --------------------------------------------------------------------------------------------------------
 D = $(DESTDIR)$(PREFIX)

@@ -176,7 +176,8 @@ otr__metadata_write(struct otr__space *space, const uint8_t *bytes, size_t len, 
 	/* from the last page to the first, since a page holds the checksum of the one after it */
 	for (i = pages; i > 0 && status == OTR_OK; i--) {
 		size_t from = (i - 1) * per_page, n = len - from < per_page ? len - from : per_page;
-		struct otr__meta_page meta = { .next = next, .remaining = (uint32_t)(pages - i), .bytes = (uint32_t)n, .stream = bytes + from };
+		struct otr__meta_page meta = { .next = next, .remaining = (uint32_t)(pages - i), .bytes = (uint32_t)n,
+			.stream = n == 0 ? bytes : bytes + from };    /* NULL may be where no bytes are */
 
 		if (i == 1)
 			meta.previous = *ref;

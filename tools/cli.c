@@ -270,6 +270,13 @@ cli_failed(const char *object, const struct otr_error *err)
 
 /* ---- memory, terminals, signals ---- */
 
+_Noreturn static void
+no_memory(void)
+{
+	cli_error(NULL, 0, "out of memory");
+	exit(CLI_SYSTEM);
+}
+
 void *
 cli_resize(void *old, size_t count, size_t bytes)
 {
@@ -277,19 +284,18 @@ cli_resize(void *old, size_t count, size_t bytes)
 
 	if (bytes == 0 || count <= SIZE_MAX / bytes)
 		p = realloc(old, count * bytes > 0 ? count * bytes : 1);
-	if (p == NULL) {
-		cli_error(NULL, 0, "out of memory");
-		exit(CLI_SYSTEM);
-	}
+	if (p == NULL)
+		no_memory();
 	return p;
 }
 
 void *
 cli_alloc(size_t count, size_t bytes)
 {
-	void *p = cli_resize(NULL, count, bytes);
+	void *p = calloc(count > 0 ? count : 1, bytes > 0 ? bytes : 1);
 
-	memset(p, 0, count * bytes);
+	if (p == NULL)
+		no_memory();
 	return p;
 }
 
