@@ -47,11 +47,12 @@ LIBRARIES    := $(B)/libotr.a $(B)/libotr.so
 # ---- flags -------------------------------------------------------------------------------------------------------------
 try = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null >/dev/null 2>&1 && echo '$(1)')
 
-REQUIRED := -std=c11 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -Wall -Wextra -Wconversion -Wsign-conversion -Wvla \
-	-ffp-contract=off -fPIC -Ilib -Itools
+REQUIRED := -std=c11 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Wall -Wextra -Wconversion -Wsign-conversion -Wvla \
+	-ffp-contract=off $(call try,-msse2 -mfpmath=sse) -fPIC -Ilib -Itools
 HARDEN   := $(call try,-fstack-protector-strong) $(call try,-fstack-clash-protection) $(call try,-fcf-protection=full) \
 	$(call try,-ftrivial-auto-var-init=zero) $(call try,-fno-semantic-interposition)
 HARDEN_LD := -Wl,-z,relro,-z,now,-z,noexecstack
+PIE      = -pie
 ifneq ($(SANITIZE),)
 REQUIRED += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 else ifneq ($(filter -O1 -O2 -O3 -Os,$(CFLAGS)),)
@@ -89,7 +90,7 @@ $(B)/libotr.a: $(LIB_OBJECTS)
 $(B)/tools.a: $(TOOL_OBJECTS)
 $(B)/libotr.a $(B)/tools.a: $(B)/flags
 	$(SAY) AR $@
-	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 $(B)/libotr.so: $(LIB_OBJECTS) lib/otr.map $(B)/flags
 	$(SAY) LD $@
@@ -98,7 +99,7 @@ $(B)/libotr.so: $(LIB_OBJECTS) lib/otr.map $(B)/flags
 
 $(PROGRAMS): $(B)/%: $(B)/tools/%.o $(B)/tools.a $(B)/libotr.a
 	$(SAY) LD $@
-	$(Q)$(LINK) -pie -o $@ $^ -lpopt -lz -lm
+	$(Q)$(LINK) $(PIE) -o $@ $^ -lpopt -lz -lm
 
 # A test of a module of tools/ links tools.a too; it comes before libotr.a, which it uses.
 $(TOOL_TESTS): $(B)/tools.a
