@@ -21,7 +21,11 @@ clock_gettime(clockid_t id, struct timespec *ts)
 	int64_t s, ns;
 
 	if (id != CLOCK_REALTIME)
+#ifdef SYS_clock_gettime64
+		return (int)syscall(sizeof(time_t) > sizeof(long) ? SYS_clock_gettime64 : SYS_clock_gettime, id, ts);
+#else
 		return (int)syscall(SYS_clock_gettime, id, ts);
+#endif
 	s = clock_now_ns / 1000000000;
 	ns = clock_now_ns % 1000000000;
 	if (ns < 0) {
