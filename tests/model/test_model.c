@@ -681,9 +681,9 @@ make_batch(struct session *x, struct rng *r)
 	shape = shape < 55 ? 0 : shape < 70 ? 1 : shape < 78 ? 2 : shape < 83 ? 3 : shape < 88 ? 4 : shape < 93 ? 5 : shape < 94 ? 6 : 7;
 	if (shape == 6 && !chance(r, 10))
 		shape = 0;
-	n = chance(r, 60) ? 1 : chance(r, 70) ? 1 + below(r, 10) : chance(r, 80) ? 1 + below(r, 200) : 1 + below(r, x->big_percent > 0 ? 3000 : 600);
+	n = chance(r, 60) ? 1 : 1 + (size_t)below(r, chance(r, 70) ? 10 : chance(r, 80) ? 200 : x->big_percent > 0 ? 3000 : 600);
 	if (x->s.policies.has_max_size && chance(r, 30))
-		n = 1 + below(r, 1200);
+		n = 1 + (size_t)below(r, 1200);
 	if (x->s.columns > 8 && n > 300)
 		n = 300;
 	if (x->s.policies.duplicates == OTR_ERROR && shape != 0 && shape != 2 && !chance(r, 20))
@@ -1516,7 +1516,7 @@ op_meta(struct session *x, struct rng *r)
 		change[n].value = chance(r, 30) ? NULL : value[n];
 		change[n].value_bytes = 0;
 		if (change[n].value != NULL) {
-			change[n].value_bytes = chance(r, 10) ? 0 : chance(r, 80) ? below(r, 60) : below(r, sizeof value[0]);
+			change[n].value_bytes = chance(r, 10) ? 0 : (size_t)below(r, chance(r, 80) ? 60 : sizeof value[0]);
 			memset(value[n], (int)('a' + below(r, 26)), sizeof value[0]);
 			for (k = 0; k < set->n; k++)
 				if (strcmp(set->entry[k].key, keys[i]) == 0 && chance(r, 30)) {

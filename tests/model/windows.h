@@ -229,8 +229,8 @@ check_summary(const struct series *s, const struct view *w, uint32_t c, size_t l
 		} else {
 			low += v;
 			high += ((int64_t)v < 0 ? -1 : 0) + (low < v);
-			sum += (int64_t)v;
-			mag += magnitude((int64_t)v);
+			sum += (exact)(int64_t)v;
+			mag += magnitude((exact)(int64_t)v);
 		}
 		if (count == 0)
 			first = i;
