@@ -71,7 +71,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests unit check demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup clean help FORCE
+.PHONY: all tools tests unit check demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -121,6 +121,8 @@ unit: $(TESTS)                                 ## the unit tests alone
 	$(Q)tests/run -b $(B) $(TESTS)
 check: tests                                   ## every test; the last line is `N passed, N failed, N skipped`
 	$(Q)tests/run -b $(B) $(TESTS) $(wildcard tests/*.bats tests/*/*.bats tests/check-* tests/*/check-*)
+foreign:                                       ## unit tests, sample files and the bytes of files on s390x, armhf, i686, musl (`make setup-foreign`)
+	$(Q)tests/foreign/run
 demo: all                                      ## load a real series, ask for windows, verify the file
 	$(Q)examples/demo.sh $(B)
 
@@ -142,7 +144,7 @@ hdr-check:                                     ## each header compiles alone; ot
 man-lint:                                      ## the manual pages, by mandoc
 	$(Q)mandoc -T lint -W warning $(MANUALS) && echo 'manual pages are clean'
 lint:                                          ## the shell scripts, by shellcheck
-	$(Q)shellcheck .ci/run tests/run tests/layers $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
+	$(Q)shellcheck .ci/run tests/run tests/layers tests/foreign/run tests/foreign/setup tests/foreign/script.sh $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
 
 # ---- installing --------------------------------------------------------------------------------------------------------
 D = $(DESTDIR)$(PREFIX)
@@ -173,8 +175,10 @@ setup:                                         ## install what a Debian 12 lacks
 	[ -z "$$missing" ] && exit 0; root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	echo "setup: installing$$missing"; export DEBIAN_FRONTEND=noninteractive; \
 	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
+setup-foreign:                                 ## what `foreign` needs besides: cross compilers, qemu, zlib and popt for each
+	$(Q)tests/foreign/setup
 clean:                                         ## remove build/
 	rm -rf build
 help:                                          ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 	@sed -n '3,8s/^# \{0,1\}//p' Makefile
