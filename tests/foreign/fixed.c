@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fixed.c - linked with -Wl,--wrap=otr__io_open,--wrap=otr__io_create, makes a program's files the same bytes each time: their random bytes (the
- * file's identity) come from a counter, and where FIXED_NS is set it is the clock, which gains a millisecond each time it is asked.
+ * file's identity) come from a counter, a slot is written by write and sync, and where FIXED_NS is set it is the clock, which gains a millisecond each time it is asked.
  */
 #include <stdlib.h>
 
@@ -37,11 +37,37 @@ fixed_random(void *self, void *bytes, size_t len)
 	return 0;
 }
 
+/* As the kernel does it; qemu has no such call, musl no name for its flag, and the slot says which way it was written. */
+static int (*plain_write)(void *self, uint64_t offset, const void *bytes, size_t len);
+static int (*plain_sync)(void *self);
+
+static int
+fixed_write_synced(void *self, uint64_t offset, const void *bytes, size_t len, bool *synced)
+{
+	int failure = plain_write(self, offset, bytes, len);
+
+	if (failure == 0)
+		failure = plain_sync(self);
+	*synced = failure == 0;
+	return failure;
+}
+
+static bool
+fixed_can(void *self)
+{
+	(void)self;
+	return true;
+}
+
 static void
 fix(struct otr_io *io)
 {
 	const char *ns = getenv("FIXED_NS");
 
+	plain_write = io->write;
+	plain_sync = io->sync;
+	io->can_write_synced = fixed_can;
+	io->write_synced = fixed_write_synced;
 	io->random = fixed_random;
 	if (ns == NULL)
 		return;
