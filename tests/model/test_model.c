@@ -450,9 +450,10 @@ op_windows(struct session *x, struct rng *r)
 	if (chance(r, 5) && span > 0)
 		spec.points = span + 2 < 1000 ? span + below(r, 4) : windows;
 	spec.width_ns = span / windows + below(r, 3);
-	if (chance(r, 30))
+	if (chance(r, 30)) {
 		spec.width_ns = x->step_ns * (1 + below(r, 50));
 		spec.width_ns += chance(r, 50) ? 0 : below(r, x->step_ns) - x->step_ns / 2;
+	}
 	if (chance(r, 10))
 		spec.width_ns = UINT64_C(1) << below(r, 63);
 	if (spec.width_ns == 0 || spec.width_ns > INT64_MAX)
