@@ -52,11 +52,12 @@ LIBRARIES    := $(B)/libotr.a $(B)/libotr.so
 # ---- flags -------------------------------------------------------------------------------------------------------------
 try = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null >/dev/null 2>&1 && echo '$(1)')
 
-REQUIRED := -std=c11 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -Wall -Wextra -Wconversion -Wsign-conversion -Wvla \
-	-ffp-contract=off -fPIC -Ilib -Itools
+REQUIRED := -std=c11 -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Wall -Wextra -Wconversion -Wsign-conversion -Wvla \
+	-ffp-contract=off $(call try,-msse2 -mfpmath=sse) -fPIC -Ilib -Itools
 HARDEN   := $(call try,-fstack-protector-strong) $(call try,-fstack-clash-protection) $(call try,-fcf-protection=full) \
 	$(call try,-ftrivial-auto-var-init=zero) $(call try,-fno-semantic-interposition)
 HARDEN_LD := -Wl,-z,relro,-z,now,-z,noexecstack
+PIE      = -pie
 ifneq ($(SANITIZE),)
 REQUIRED += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 else ifneq ($(filter -O1 -O2 -O3 -Os,$(CFLAGS)),)
@@ -75,7 +76,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests unit check seeds fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup clean help FORCE
+.PHONY: all tools tests unit check seeds fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -94,7 +95,7 @@ $(B)/libotr.a: $(LIB_OBJECTS)
 $(B)/tools.a: $(TOOL_OBJECTS)
 $(B)/libotr.a $(B)/tools.a: $(B)/flags
 	$(SAY) AR $@
-	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 $(B)/libotr.so: $(LIB_OBJECTS) lib/otr.map $(B)/flags
 	$(SAY) LD $@
@@ -103,7 +104,7 @@ $(B)/libotr.so: $(LIB_OBJECTS) lib/otr.map $(B)/flags
 
 $(PROGRAMS): $(B)/%: $(B)/tools/%.o $(B)/tools.a $(B)/libotr.a
 	$(SAY) LD $@
-	$(Q)$(LINK) -pie -o $@ $^ -lpopt -lz -lm
+	$(Q)$(LINK) $(PIE) -o $@ $^ -lpopt -lz -lm
 
 # A test of a module of tools/ links tools.a too; it comes before libotr.a, which it uses.
 $(TOOL_TESTS): $(B)/tools.a
@@ -147,6 +148,8 @@ fuzz:                                          ## each fuzz target for FUZZ_SECO
 	else $(MAKE) --no-print-directory fuzzers SANITIZE=address$(comma)undefined && tests/fuzz/run -s $(FUZZ_SECONDS) build/address-undefined $(FUZZ); fi
 fuzz-short:                                    ## the same for 20 seconds each
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20
+foreign:                                       ## unit tests, sample files and the bytes of files on s390x, armhf, i686, musl (`make setup-foreign`)
+	$(Q)tests/foreign/run
 demo: all                                      ## load a real series, ask for windows, verify the file
 	$(Q)examples/demo.sh $(B)
 
@@ -168,7 +171,7 @@ hdr-check:                                     ## each header compiles alone; ot
 man-lint:                                      ## the manual pages, by mandoc
 	$(Q)mandoc -T lint -W warning $(MANUALS) && echo 'manual pages are clean'
 lint:                                          ## the shell scripts, by shellcheck
-	$(Q)shellcheck .ci/run tests/run tests/layers tests/seeds/run tests/fuzz/run $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
+	$(Q)shellcheck .ci/run tests/run tests/layers tests/seeds/run tests/fuzz/run tests/foreign/run tests/foreign/setup tests/foreign/script.sh $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
 
 # ---- installing --------------------------------------------------------------------------------------------------------
 D = $(DESTDIR)$(PREFIX)
@@ -199,8 +202,10 @@ setup:                                         ## install what a Debian 12 lacks
 	[ -z "$$missing" ] && exit 0; root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	echo "setup: installing$$missing"; export DEBIAN_FRONTEND=noninteractive; \
 	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
+setup-foreign:                                 ## what `foreign` needs besides: cross compilers, qemu, zlib and popt for each
+	$(Q)tests/foreign/setup
 clean:                                         ## remove build/
 	rm -rf build
 help:                                          ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 	@sed -n '3,8s/^# \{0,1\}//p' Makefile

@@ -378,7 +378,7 @@ open_edge(struct otr__builder *b, const struct otr__root *root, uint64_t rows, b
 		return status;
 	if (!otr__rows_reserve(&b->rows, b->spare.n))
 		return no_memory(err);
-	otr__rows_append(&b->rows, &b->spare, 0, left);
+	otr__rows_append(&b->rows, &b->spare, 0, (size_t)left);
 	if (b->spare.n > b->m.guess)
 		b->m.guess = b->spare.n;
 	return owned ? otr__space_give_up_tree(space, &ref, err) : OTR_OK;

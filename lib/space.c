@@ -233,7 +233,7 @@ otr__space_finish(struct otr__space *space, bool base_kept, size_t most, struct 
 		slot->freed_page[slot->freed++] = space->usable.page[i - 1];
 	while (space->spare != NULL && space->spare->n > 0 && slot->freed < most)
 		slot->freed_page[slot->freed++] = space->spare->page[--space->spare->n];
-	for (left = i, i = left > SPARE_MAX ? left - SPARE_MAX : 0; space->spare != NULL && i < left && space->spare->n < SPARE_MAX; i++)
+	for (left = i, i = left > SPARE_MAX ? left - (size_t)SPARE_MAX : 0; space->spare != NULL && i < left && space->spare->n < SPARE_MAX; i++)
 		if (!otr__page_list_add(space->spare, space->usable.page[i]))
 			return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	/* of a file whose count was too low, so that more was given up than counted: nothing is known to be free */

@@ -95,7 +95,7 @@ wait_for(int fd, int64_t deadline)
 	if (fd >= FD_SETSIZE || left <= 0)
 		return;
 	FD_ZERO(&set);
-	FD_SET(fd, &set);
+	FD_SET((unsigned short)fd, &set);        /* less than FD_SETSIZE; musl's macro converts it to unsigned */
 	(void)sigemptyset(&block);
 	(void)sigaddset(&block, SIGINT);
 	(void)sigaddset(&block, SIGTERM);

@@ -372,12 +372,12 @@ read_counts(struct bytes *b, unsigned char *version, struct counts *c)
 	if (!take(b, 44, &p) || memcmp(p, "TZif", 4) != 0)
 		return false;
 	*version = p[4];
-	c->utc = big_endian(p + 20, 4);
-	c->standard = big_endian(p + 24, 4);
-	c->leap = big_endian(p + 28, 4);
-	c->time = big_endian(p + 32, 4);
-	c->type = big_endian(p + 36, 4);
-	c->name = big_endian(p + 40, 4);
+	c->utc = (size_t)big_endian(p + 20, 4);
+	c->standard = (size_t)big_endian(p + 24, 4);
+	c->leap = (size_t)big_endian(p + 28, 4);
+	c->time = (size_t)big_endian(p + 32, 4);
+	c->type = (size_t)big_endian(p + 36, 4);
+	c->name = (size_t)big_endian(p + 40, 4);
 	return c->utc <= 256 && c->standard <= 256 && c->leap <= 65536 && c->time <= 65536 && c->type >= 1 && c->type <= 256 && c->name <= 65536;
 }
 

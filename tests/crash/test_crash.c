@@ -235,7 +235,7 @@ image_put(struct image *m, uint64_t offset, const void *bytes, size_t len)
 		abort();
 	memcpy(m->bytes + offset, bytes, len);
 	if (m->size < offset + len)
-		m->size = offset + len;
+		m->size = (size_t)offset + len;
 }
 
 static void
@@ -336,7 +336,7 @@ guard(struct sim *s, struct image *m, uint8_t *mark, bool newest)
 	} else if (otr__reach_free(&store, &header, state, scratch, &free_pages, &err) != OTR_OK) {
 		complain(s, "the monitor cannot walk the file", err.text);
 	} else {
-		memset(mark, 1, state->slot.page_count);
+		memset(mark, 1, (size_t)state->slot.page_count);
 		for (i = 0; i < free_pages.n; i++)
 			mark[free_pages.page[i]] = 0;
 		if (newest) {
@@ -464,7 +464,7 @@ cut(struct sim *s, const struct write *extra)
 	}
 	image_init(&m);
 	for (k = 0; k < plans && k < s->per_cut; k++) {
-		size_t other = k < 2 ? k : k + dice(plans - k);
+		size_t other = k < 2 ? k : k + (size_t)dice(plans - k);
 		struct plan p = plan[other];
 		bool damaged = false;
 

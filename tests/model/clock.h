@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +20,11 @@ clock_gettime(clockid_t id, struct timespec *ts)
 	int64_t s, ns;
 
 	if (id != CLOCK_REALTIME)
+#ifdef SYS_clock_gettime64
+		return (int)syscall(sizeof(time_t) > sizeof(long) ? SYS_clock_gettime64 : SYS_clock_gettime, id, ts);
+#else
 		return (int)syscall(SYS_clock_gettime, id, ts);
+#endif
 	s = clock_now_ns / 1000000000;
 	ns = clock_now_ns % 1000000000;
 	if (ns < 0) {
@@ -37,10 +40,10 @@ clock_gettime(clockid_t id, struct timespec *ts)
 static inline double
 wall_seconds(void)
 {
-	struct timeval tv;
+	struct timespec ts;
 
-	(void)gettimeofday(&tv, NULL);
-	return (double)tv.tv_sec + (double)tv.tv_usec * 1e-6;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);       /* not gettimeofday: some libraries ask our clock for it */
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
 #endif

@@ -314,9 +314,10 @@ static char *
 file_content(size_t *bytes)
 {
 	FILE *f = fopen(path, "rb");
-	char *content = get(NULL, file_bytes(), 1);
+	size_t room = (size_t)file_bytes();
+	char *content = get(NULL, room, 1);
 
-	*bytes = f == NULL ? 0 : fread(content, 1, file_bytes(), f);
+	*bytes = f == NULL ? 0 : fread(content, 1, room, f);
 	if (f != NULL)
 		fclose(f);
 	return content;

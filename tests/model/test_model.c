@@ -161,7 +161,8 @@ make_value(struct session *x, struct rng *r, uint32_t c)
 		*walk = chance(r, 2) ? below(r, 50) : (*walk & UINT32_MAX) + below(r, 30);
 		return is_float(type) ? of_double(type, (double)*walk) : of_integer(type, (int64_t)*walk);
 	default:
-		i = (int64_t)(rnd(r) >> (below(r, 50) + 12)) - 5000;
+		i = (int64_t)below(r, 50) + 12;
+		i = (int64_t)(rnd(r) >> i) - 5000;
 		return is_float(type) ? of_double(type, (double)i / (double[]){ 1, 10, 100, 1000, 1e6, 1e9 }[below(r, 6)]) : of_integer(type, i);
 	}
 }
@@ -198,7 +199,10 @@ some_time(struct session *x, struct rng *r, const struct view *w)
 	case 4:
 		return 0;
 	case 5:
-		return w->n > 0 ? moved(w->t[chance(r, 50) ? 0 : w->n - 1], (int64_t)below(r, 3) - 1) : 1;
+		if (w->n == 0)
+			return 1;
+		t = w->t[chance(r, 50) ? 0 : w->n - 1];
+		return moved(t, (int64_t)below(r, 3) - 1);
 	default:
 		return t;
 	}
@@ -430,11 +434,13 @@ op_windows(struct session *x, struct rng *r)
 {
 	uint64_t version = some_version(x, r);
 	const struct view *w = view_at(&x->s, version);
-	struct otr_window_spec spec = { .kind = (enum otr_window_kind)below(r, 3), .columns = some_columns(r), .want = (unsigned)below(r, 16) };
+	struct otr_window_spec spec = { .kind = (enum otr_window_kind)below(r, 3) };
 	struct otr *file = reader_at(x, r, version);
 	uint64_t span, windows = 1 + below(r, chance(r, 80) ? 30 : 300);
 	int64_t from, to;
 
+	spec.columns = some_columns(r);
+	spec.want = (unsigned)below(r, 16);
 	some_range(x, r, w, &spec.start_ns, &spec.end_ns);
 	/* the extent of the data in the range: what windows are to divide */
 	from = w->n > 0 && spec.start_ns < w->t[0] ? w->t[0] : spec.start_ns;
@@ -444,8 +450,10 @@ op_windows(struct session *x, struct rng *r)
 	if (chance(r, 5) && span > 0)
 		spec.points = span + 2 < 1000 ? span + below(r, 4) : windows;
 	spec.width_ns = span / windows + below(r, 3);
-	if (chance(r, 30))
-		spec.width_ns = x->step_ns * (1 + below(r, 50)) + (chance(r, 50) ? 0 : below(r, x->step_ns) - x->step_ns / 2);
+	if (chance(r, 30)) {
+		spec.width_ns = x->step_ns * (1 + below(r, 50));
+		spec.width_ns += chance(r, 50) ? 0 : below(r, x->step_ns) - x->step_ns / 2;
+	}
 	if (chance(r, 10))
 		spec.width_ns = UINT64_C(1) << below(r, 63);
 	if (spec.width_ns == 0 || spec.width_ns > INT64_MAX)
@@ -536,7 +544,7 @@ op_info(struct session *x, struct rng *r)
 static bool
 op_at_time(struct session *x, struct rng *r)
 {
-	int64_t t = moved(x->s.version[below(r, x->s.versions)].time_ns, (int64_t)below(r, 3) - 1), version;
+	int64_t t = x->s.version[below(r, x->s.versions)].time_ns, version;
 	struct otr_error err = { .text = "" };
 	struct otr_info info;
 	struct otr *file = reader_at(x, r, newest(&x->s));
@@ -545,6 +553,7 @@ op_at_time(struct session *x, struct rng *r)
 	unsigned i;
 	bool ok;
 
+	t = moved(t, (int64_t)below(r, 3) - 1);
 	if (file == NULL)
 		return false;
 	for (i = 0; x->reader[i] != file; i++)
@@ -675,15 +684,15 @@ make_batch(struct session *x, struct rng *r)
 {
 	const struct view *w = view_at(&x->s, newest(&x->s));
 	size_t n, i, k;
-	int64_t t = w->n > 0 ? w->t[w->n - 1] : x->base_ns;
+	int64_t last, t = w->n > 0 ? w->t[w->n - 1] : x->base_ns;
 	unsigned shape = (unsigned)below(r, 100);
 
 	shape = shape < 55 ? 0 : shape < 70 ? 1 : shape < 78 ? 2 : shape < 83 ? 3 : shape < 88 ? 4 : shape < 93 ? 5 : shape < 94 ? 6 : 7;
 	if (shape == 6 && !chance(r, 10))
 		shape = 0;
-	n = chance(r, 60) ? 1 : chance(r, 70) ? 1 + below(r, 10) : chance(r, 80) ? 1 + below(r, 200) : 1 + below(r, x->big_percent > 0 ? 3000 : 600);
+	n = chance(r, 60) ? 1 : 1 + (size_t)below(r, chance(r, 70) ? 10 : chance(r, 80) ? 200 : x->big_percent > 0 ? 3000 : 600);
 	if (x->s.policies.has_max_size && chance(r, 30))
-		n = 1 + below(r, 1200);
+		n = 1 + (size_t)below(r, 1200);
 	if (x->s.columns > 8 && n > 300)
 		n = 300;
 	if (x->s.policies.duplicates == OTR_ERROR && shape != 0 && shape != 2 && !chance(r, 20))
@@ -707,7 +716,8 @@ make_batch(struct session *x, struct rng *r)
 			}
 			break;
 		case 2:
-			put_row(x, r, i, moved(w->n > 0 ? w->t[below(r, w->n)] : x->base_ns, (int64_t)below(r, 20 * x->step_ns + 1) - (int64_t)(10 * x->step_ns)));
+			last = w->n > 0 ? w->t[below(r, w->n)] : x->base_ns;
+			put_row(x, r, i, moved(last, (int64_t)below(r, 20 * x->step_ns + 1) - (int64_t)(10 * x->step_ns)));
 			break;
 		case 3:
 			k = (size_t)below(r, w->n);
@@ -1340,7 +1350,7 @@ check_change(struct session *x, struct rng *r, const char *what, const struct ot
 static bool
 op_delete(struct session *x, struct rng *r)
 {
-	struct picky p = { .salt = rnd(r), .one_in = chance(r, 20) ? 1000000 : 1 + below(r, 6), .columns = x->s.columns };
+	struct picky p = { .salt = rnd(r), .columns = x->s.columns };
 	struct otr_delete_spec spec = { .start_ns = INT64_MIN, .end_ns = INT64_MAX, .match = chance(r, 50) ? NULL : pick_row, .arg = &p };
 	struct otr_change_result result;
 	struct otr_error err = { .text = "" };
@@ -1349,6 +1359,7 @@ op_delete(struct session *x, struct rng *r)
 	enum otr_status status;
 	uint64_t removed = 0, last;
 
+	p.one_in = chance(r, 20) ? 1000000 : 1 + below(r, 6);
 	if (!prepare(x, r))
 		return false;
 	if (x->s.policies.has_max_size && is_crowded(view_at(&x->s, newest(&x->s))))
@@ -1470,7 +1481,8 @@ some_policies(struct session *x, struct rng *r, struct otr_policies *p)
 {
 	if (chance(r, 35)) {
 		p->has_retain = !p->has_retain || chance(r, 50);
-		p->retain_ns = !p->has_retain ? 0 : chance(r, 90) ? x->step_ns * (1 + below(r, chance(r, 50) ? 50 : 2000)) + below(r, 3) : 1 + (rnd(r) >> 1) % (INT64_MAX - 1);
+		p->retain_ns = !p->has_retain ? 0 : chance(r, 90) ? x->step_ns * (1 + below(r, chance(r, 50) ? 50 : 2000)) : 1 + (rnd(r) >> 1) % (INT64_MAX - 3);
+		p->retain_ns += !p->has_retain ? 0 : below(r, 3);
 		if (p->retain_ns > INT64_MAX - 1)
 			p->retain_ns = INT64_MAX - 1;
 	}
@@ -1489,7 +1501,8 @@ static void
 some_max_size(struct session *x, struct rng *r, struct otr_policies *p)
 {
 	p->has_max_size = (!p->has_max_size || chance(r, 70)) && x->base_ns == USUAL_BASE_NS;
-	p->max_bytes = p->has_max_size ? 16384 + x->s.schema.page_bytes * (96 + below(r, 60)) + below(r, 100) : 0;
+	p->max_bytes = p->has_max_size ? 16384 + x->s.schema.page_bytes * (96 + below(r, 60)) : 0;
+	p->max_bytes += p->has_max_size ? below(r, 100) : 0;
 	match_history(p);
 }
 
@@ -1516,7 +1529,7 @@ op_meta(struct session *x, struct rng *r)
 		change[n].value = chance(r, 30) ? NULL : value[n];
 		change[n].value_bytes = 0;
 		if (change[n].value != NULL) {
-			change[n].value_bytes = chance(r, 10) ? 0 : chance(r, 80) ? below(r, 60) : below(r, sizeof value[0]);
+			change[n].value_bytes = chance(r, 10) ? 0 : (size_t)below(r, chance(r, 80) ? 60 : sizeof value[0]);
 			memset(value[n], (int)('a' + below(r, 26)), sizeof value[0]);
 			for (k = 0; k < set->n; k++)
 				if (strcmp(set->entry[k].key, keys[i]) == 0 && chance(r, 30)) {
@@ -1631,7 +1644,7 @@ op_refused(struct session *x, struct rng *r)
 static bool
 op_compact(struct session *x, struct rng *r)
 {
-	struct otr_compact_options options = { .author = "packer", .message = chance(r, 50) ? "smaller" : NULL, .drop_history = chance(r, 40) };
+	struct otr_compact_options options = { .author = "packer", .message = chance(r, 50) ? "smaller" : NULL };
 	struct otr_compact_result result;
 	struct otr_error err = { .text = "" };
 	struct said said;
@@ -1642,6 +1655,7 @@ op_compact(struct session *x, struct rng *r)
 	bool elsewhere = chance(r, 30);
 	unsigned i;
 
+	options.drop_history = chance(r, 40);
 	/* a writer that stays open goes on in the new file */
 	if (!prepare(x, r))
 		return false;

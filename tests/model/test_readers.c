@@ -419,7 +419,7 @@ change(struct round *x)
 			series_rollback(&x->s, version, clock_now_ns, "", "");
 	} else {
 		static char value[6000];
-		struct otr_meta_change change = { .key = "note", .value = value, .value_bytes = below(r, sizeof value) };
+		struct otr_meta_change change = { .key = "note", .value = value, .value_bytes = (size_t)below(r, sizeof value) };
 		size_t set;
 
 		memset(value, (int)('a' + below(r, 26)), sizeof value);
@@ -449,7 +449,7 @@ write_some(struct round *x, unsigned n)
 		if (changes && chance(&x->r, 25))
 			change(x);
 		else
-			append(x, x->kind == WRAP_SMALL || chance(&x->r, 30) ? 1 + below(&x->r, 4) : 1 + below(&x->r, x->commit_rows), late || (changes && chance(&x->r, 20)));
+			append(x, x->kind == WRAP_SMALL || chance(&x->r, 30) ? 1 + (size_t)below(&x->r, 4) : 1 + (size_t)below(&x->r, x->commit_rows), late || (changes && chance(&x->r, 20)));
 	}
 	x->writing = false;
 }

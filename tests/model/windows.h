@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * windows.h - the model's own windows and statistics: plain loops over the rows of a version, in 113-bit arithmetic where the platform has it,
+ * windows.h - the model's own windows and statistics: plain loops over the rows of a version, in 113-bit arithmetic where the platform has it (armhf: 53),
  * compared with what otr_query_next gives.  Exact for what SPEC 6.9-1 calls exact, within its bounds for the rest.
  */
 #ifndef MODEL_WINDOWS_H
@@ -188,7 +188,9 @@ check_summary(const struct series *s, const struct view *w, uint32_t c, size_t l
 	uint64_t min = 0, max = 0;
 	double sum_d;
 	struct pairs p = { .covered = 0 };
-	const exact tiny = (exact)1 / ((exact)(UINT64_C(1) << 60) * (1 << 15)) /* 2^-75 */, eps = (exact)DBL_EPSILON / 2;
+	/* The bounds of SPEC 6.9-1, 2^-75 and 2^-53; on a platform whose widest type is the double those of the model itself, 2^-40. */
+	const exact narrow = (exact)1 / (exact)(UINT64_C(1) << 40), tiny = EXACT_DIGITS < 64 ? narrow : (exact)1 / ((exact)(UINT64_C(1) << 60) * (1 << 15)),
+	    eps = EXACT_DIGITS < 64 ? narrow : (exact)DBL_EPSILON / 2;
 
 	while (before > 0 && !counted(s, w, before - 1, c))
 		before--;
@@ -229,8 +231,8 @@ check_summary(const struct series *s, const struct view *w, uint32_t c, size_t l
 		} else {
 			low += v;
 			high += ((int64_t)v < 0 ? -1 : 0) + (low < v);
-			sum += (int64_t)v;
-			mag += magnitude((int64_t)v);
+			sum += (exact)(int64_t)v;
+			mag += magnitude((exact)(int64_t)v);
 		}
 		if (count == 0)
 			first = i;
@@ -321,7 +323,7 @@ check_summary(const struct series *s, const struct view *w, uint32_t c, size_t l
 			m2 += d * d;
 		}
 	if ((want & OTR_WANT_VARIANCE) != 0 && mag < (exact)1e140) {
-		exact bound = m2 * (exact)1e-11 + mag * mag * (exact)1e-60 + (exact)1e-290;
+		exact bound = m2 * (exact)1e-11 + mag * mag * (EXACT_DIGITS < 64 ? tiny * tiny : (exact)1e-60) + (exact)1e-290;
 
 		if (!check_double("m2", c, got->m2, 0, m2, bound, 0))
 			return false;

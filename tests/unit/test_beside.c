@@ -169,7 +169,7 @@ test_two_writers(void)
 		otr_get_info(file, &info);
 		wrong = one_read(file, t, NULL, COMMITS) != 800 || info.version != 800;
 		for (i = 0; i < 800; i++)
-			wrong += t[i] != i * 1000000000;
+			wrong += t[i] != (int64_t)i * 1000000000;
 		otr_close(file);
 	}
 	CHECK(wrong == 0 && one_faults(path) == 0, "P8: all 800 rows are there, in 800 versions");
@@ -211,7 +211,7 @@ test_kills(void)
 				long k;
 
 				for (k = 0; k < n; k++) {
-					t[k] = (i + k) * 1000000000;
+					t[k] = (int64_t)(i + k) * 1000000000;
 					v[k] = (double)(i + k);
 				}
 				if (one_add(w, t, v, (size_t)n, &err) != OTR_OK || otr_writer_commit(w, &r, &err) != OTR_OK)

@@ -90,9 +90,9 @@ random_series(void)
 		size_t n, each;
 
 		series_init(&s, round % 2 == 0 ? 4096 : 16384);
-		n = tap_random(&state) % most[round % 4];
+		n = (size_t)(tap_random(&state) % most[round % 4]);
 		series_random(&s, n, &state);
-		each = round % 3 == 0 ? 0 : 1 + tap_random(&state) % (n / 3 + 20);
+		each = round % 3 == 0 ? 0 : 1 + (size_t)(tap_random(&state) % (n / 3 + 20));
 		series_write(&s, path, each);
 		file = series_open(path);
 		check_walk(&s, n, file, INT64_MIN, INT64_MAX, UINT64_MAX, false);
@@ -205,7 +205,7 @@ reuse(size_t first, size_t each, bool reverse)
 			overtake(&s, path, &committed, each, 8);
 		if (otr_query_next(query, &w, &err) == OTR_OK) {
 			windows++;
-			total += w.rows;
+			total += (size_t)w.rows;
 		}
 	}
 	if (status != OTR_END)
@@ -214,7 +214,7 @@ reuse(size_t first, size_t each, bool reverse)
 		differ("end of a walk under a writer", k);
 	while ((status = otr_query_next(query, &w, &err)) == OTR_OK) {
 		windows++;
-		total += w.rows;
+		total += (size_t)w.rows;
 	}
 	if (status != OTR_END || windows != 40 || total != first)
 		differ("windows under a writer", windows);
@@ -257,7 +257,7 @@ scans(void)
 		size_t i;
 
 		series_init(&s, 4096);
-		series_random(&s, round == 0 ? 0 : tap_random(&state) % 3000, &state);
+		series_random(&s, round == 0 ? 0 : (size_t)(tap_random(&state) % 3000), &state);
 		series_write(&s, path, round % 2 == 0 ? 0 : 100);
 		for (i = 1; i < s.n; i++) {
 			uint64_t dt = (uint64_t)(s.time_ns[i] - s.time_ns[i - 1]);

@@ -23,10 +23,10 @@ static struct image base, hostile, work;
 static unsigned long long rng = 1;
 static int64_t clock_ns = 1000000000;
 
-static uint64_t
-random_below(uint64_t n)
+static size_t
+random_below(size_t n)
 {
-	return tap_random(&rng) % n;
+	return (size_t)(tap_random(&rng) % n);
 }
 
 /* ---- a file in memory ---- */
@@ -142,7 +142,7 @@ spoil(struct image *m)
 	case 4:
 		for (i = 40; i <= PAGE - 24; i += 8)
 			if (otr__get64(m->byte + a + i) > 3 && otr__get64(m->byte + a + i) < m->len / PAGE && random_below(3) == 0 &&
-			    is_page(m, otr__get64(m->byte + a + i) * PAGE))
+			    is_page(m, (size_t)otr__get64(m->byte + a + i) * PAGE))
 				break;
 		if (i > PAGE - 24)
 			return;
@@ -378,7 +378,7 @@ one_round(unsigned long long seed, bool verbose)
 	for (i = 0; i < 2; i++) {
 		op = (unsigned)random_below(OPS);
 		copy(&work, &hostile);
-		if (change(&work, op, before.newest - random_below(before.newest / 2 + 1), 48000 - (int64_t)random_below(2) * 6000, &err) != OTR_OK) {
+		if (change(&work, op, before.newest - random_below((size_t)before.newest / 2 + 1), 48000 - (int64_t)random_below(2) * 6000, &err) != OTR_OK) {
 			look(&work, &after, false);
 			for (v = 0; v < 80; v++)
 				if (before.hash[v] != 0 && after.hash[v] != before.hash[v]) {

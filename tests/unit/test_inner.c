@@ -92,7 +92,7 @@ main(void)
 	CHECK(refused(48 + 48, 11, "6-2"), "6-2: more values than rows are refused");
 	CHECK(refused(48 + 48 + 120 + 8, UINT64_MAX, "6-2"), "6-2: more values and NaNs than rows are refused");
 	for (i = 0; i < 50000; i++) {
-		size_t at = tap_random(&seed) % 1000 * 4 + 40;
+		size_t at = (size_t)(tap_random(&seed) % 1000) * 4 + 40;
 
 		make();
 		otr__put32(page + at, (uint32_t)(tap_random(&seed) >> tap_random(&seed) % 32));

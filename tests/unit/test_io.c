@@ -89,12 +89,14 @@ test_reading(void)
 	char bytes[10];
 	bool synced = false;
 	uint64_t size = 0;
-	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+	int fd = open(path, O_CREAT | O_WRONLY, 0600), failure;
 
 	CHECK(fd >= 0 && write(fd, "hello", 5) == 5 && close(fd) == 0 && otr__io_open(path, true, &io, &err) == OTR_OK, "a file of five bytes");
 	CHECK(otr__io_read(&io, 1, bytes, 4, &err) == OTR_OK && memcmp(bytes, "ello", 4) == 0, "is read");
 	CHECK(otr__io_read(&io, 1, bytes, 5, &err) == OTR_E_TRUNCATED && err.offset == 1, "3.2-2: beyond its end it is truncated");
-	CHECK(io.write_synced(io.self, 8, "xyz", 3, &synced) == 0 && synced && io.size(io.self, &size) == 0 && size == 11, "10.2-5: a write that is its own sync");
+	failure = io.write_synced(io.self, 8, "xyz", 3, &synced);
+	CHECK(io.size(io.self, &size) == 0 && (failure == EOPNOTSUPP ? !synced && size == 5 : failure == 0 && synced && size == 11),
+	    "10.2-5: a write that is its own sync, or word that there is none");
 	io.close(io.self);
 	CHECK(mkfifo(one_path("fifo"), 0600) == 0 && otr__io_open(one_path("fifo"), false, &io, &err) == OTR_E_IO, "a FIFO is refused, and does not hang");
 	CHECK(otr__io_open("/dev/null", false, &io, &err) == OTR_E_IO, "so is a device");

@@ -88,7 +88,7 @@ test_rows(void)
 	if (!ok)
 		exit(1);
 	for (trial = 0; trial < 500; trial++) {
-		size_t n1 = tap_random(&seed) % 100, f2 = tap_random(&seed) % 200, n2 = tap_random(&seed) % 100;
+		size_t n1 = (size_t)(tap_random(&seed) % 100), f2 = (size_t)(tap_random(&seed) % 200), n2 = (size_t)(tap_random(&seed) % 100);
 		const struct otr__rows *first = trial & 1 ? &a : &b, *second = trial & 2 ? &a : &b;
 
 		if (!otr__rows_init(&all, COLUMNS, 0) || !otr__rows_reserve(&all, n1))
@@ -133,7 +133,7 @@ test_round_trip(void)
 	if (!otr__rows_init(&got, COLUMNS, 8))
 		exit(1);
 	for (trial = 0; trial < 60; trial++) {
-		size_t n = 1 + tap_random(&seed) % 900, from = tap_random(&seed) % n;
+		size_t n = 1 + (size_t)(tap_random(&seed) % 900), from = (size_t)(tap_random(&seed) % n);
 
 		if (!make_rows(&rows, n, trial % 2 != 0))
 			exit(1);

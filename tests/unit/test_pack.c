@@ -101,10 +101,10 @@ bodies(void)
 	CHECK(seen[0] > 100 && seen[1] > 100 && seen[2] > 100, "they were of all three orders");
 
 	for (i = 0; i < 1000; i++)
-		value[i] = i * 1000000000;
+		value[i] = i * UINT64_C(1000000000);
 	CHECK(round_trip(1000, &plan) == 24 && plan.order == 1 && plan.width == 0, "1,000 regular seconds take 24 bytes");
 	for (; i < 2000; i++)
-		value[i] = i * 1000000000 + UINT64_C(3600000000000);
+		value[i] = i * UINT64_C(1000000000) + UINT64_C(3600000000000);
 	CHECK(round_trip(2000, &plan) == 40 && plan.outliers == 1, "a gap of an hour adds one outlier, 16 bytes");
 
 	for (failures = 0, l = 0; l < 6; l++) {

@@ -351,9 +351,9 @@ random_series(void)
 		const char *path = series_path("random.otr");
 
 		series_init(&s, page[tap_random(&state) % 3]);
-		n = tap_random(&state) % most[round % 4];
+		n = (size_t)(tap_random(&state) % most[round % 4]);
 		series_random(&s, n, &state);
-		each = round % 3 == 0 ? 0 : 1 + tap_random(&state) % (n / 3 + 20);
+		each = round % 3 == 0 ? 0 : 1 + (size_t)(tap_random(&state) % (n / 3 + 20));
 		series_write(&s, path, each);
 		file = series_open(path);
 		for (k = 0; k < 30; k++)

@@ -91,7 +91,7 @@ test_blocks(void)
 	unsigned i, wrong = 0;
 
 	for (i = 0; i < 300; i++) {
-		size_t n = 1 + below(i % 50 == 0 ? 4096 : 100), from = below(n), to = from + 1 + below(n - from), before;
+		size_t n = 1 + (size_t)below(i % 50 == 0 ? 4096 : 100), from = (size_t)below(n), to = from + 1 + (size_t)below(n - from), before;
 		struct otr__put w = otr__put_into(bytes, sizeof bytes);
 		struct otr__reader r;
 		uint32_t count = 0;

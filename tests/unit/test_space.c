@@ -123,14 +123,14 @@ test_walk(void)
 	bool ok = one_create(path, 4096, OTR_REPLACE) == OTR_OK;
 
 	for (i = 0; i < N; i++) {
-		t[i] = i * 1000000000L;
+		t[i] = (int64_t)i * 1000000000;
 		v[i] = (double)(tap_random(&state) >> 12);      /* noise: many pages */
 	}
 	ok = ok && one_append(path, t, v, N, &r) == OTR_OK;
 	/* late rows within one commit over pages that it wrote itself: more are given up than a list holds */
 	for (k = 0; ok && k < 30; k++) {
 		for (i = 0; i < N / 2; i++) {
-			t[2 * i] = (int64_t)(N * (k + 1) + i) * 1000000000L;
+			t[2 * i] = (int64_t)(N * (k + 1) + i) * 1000000000;
 			t[2 * i + 1] = t[2 * i] + 500000000L;
 		}
 		ok = one_append(path, t, v, N, &r) == OTR_OK;

@@ -277,7 +277,7 @@ test_fast(void)
 	for (trial = 0; trial < 6000; trial++) {
 		int type = OTR_BOOL + (int)random_below(5);
 		unsigned kind = (unsigned)random_below(54);
-		size_t n = sizes[random_below(sizeof sizes / sizeof sizes[0])], from = random_below(20), i, counted = 0;
+		size_t n = sizes[random_below(sizeof sizes / sizeof sizes[0])], from = (size_t)random_below(20), i, counted = 0;
 		struct otr__stats_rule rule = rule_of(type, (int)random_below(2), gaps[random_below(sizeof gaps / sizeof gaps[0])]);
 		uint64_t step = (UINT64_C(1) << random_below(63)) / (n + 32), t = random_below(2) == 0 ? (uint64_t)OTR_TIME_MIN : 0;
 		struct otr__stats a, b;

@@ -112,9 +112,9 @@ sound_files(void)
 		size_t n;
 
 		series_init(&s, round % 3 == 0 ? 16384 : round % 7 == 0 ? 65536 : 4096);
-		n = tap_random(&state) % most[round % 4];
+		n = (size_t)(tap_random(&state) % most[round % 4]);
 		series_random(&s, n, &state);
-		series_write(&s, path, round % 4 == 0 ? 0 : 1 + tap_random(&state) % (n / 2 + 20));
+		series_write(&s, path, round % 4 == 0 ? 0 : 1 + (size_t)(tap_random(&state) % (n / 2 + 20)));
 		bad += !is_sound(path);
 		series_free(&s);
 	}
@@ -132,7 +132,7 @@ late_rows(void)
 	for (round = 0; round < 12 && bad == 0; round++) {
 		struct series s;
 		struct otr_writer *writer;
-		size_t i, n = 3000, each = round % 4 == 0 ? 4 : 20 + tap_random(&state) % 400;
+		size_t i, n = 3000, each = round % 4 == 0 ? 4 : 20 + (size_t)(tap_random(&state) % 400);
 
 		series_init(&s, 4096);
 		series_column(&s, OTR_F64, OTR_LINEAR);

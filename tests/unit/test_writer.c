@@ -253,7 +253,7 @@ test_stream(bool shuffled, enum otr_duplicates policy, const char *sentence)
 				at = i + k + 8 * BATCH < N ? i + k + 8 * BATCH : i + k;
 			if (shuffled && (i / BATCH) % 10 == 9)
 				at = i + k - 8 * BATCH;
-			t[k] = at * 1000;
+			t[k] = (int64_t)at * 1000;
 			v[k] = (double)(at % 1000);
 		}
 		if (shuffled)
@@ -280,7 +280,7 @@ test_stream(bool shuffled, enum otr_duplicates policy, const char *sentence)
 		free(bytes);
 		for (i = 0; ok && i < N; i += BATCH) {
 			for (k = 0; k < BATCH; k++) {
-				t[k] = (i + k) * 1000;
+				t[k] = (int64_t)(i + k) * 1000;
 				v[k] = (double)((i + k) % 1000);
 			}
 			ok = one_add(w, t, v, BATCH, &err) == OTR_OK;
@@ -298,7 +298,7 @@ test_stream(bool shuffled, enum otr_duplicates policy, const char *sentence)
 			for (k = 0; k < (long)rows.n; k++, n++) {
 				double d = (double)(n % 1000);
 
-				wrong += rows.time_ns[k] != n * 1000 || memcmp(&d, &rows.value[0][k], sizeof d) != 0;
+				wrong += rows.time_ns[k] != (int64_t)n * 1000 || memcmp(&d, &rows.value[0][k], sizeof d) != 0;
 			}
 		otr_cursor_close(c);
 		otr_close(file);
@@ -320,11 +320,11 @@ test_late_stream(void)
 
 	regular(1000);
 	for (i = 0; i < 1000; i++)
-		t[i] = i * 1500000000L + 500000;
+		t[i] = (int64_t)i * 1500000000 + 500000;
 	ok = ok && one_append(path, t, v, 1000, &r) == OTR_OK && (w = one_writer(path)) != NULL;
 	for (i = 0; ok && i < N; i += BATCH) {
 		for (k = 0; k < BATCH; k++) {
-			t[k] = (i + k) * 1000000L;
+			t[k] = (int64_t)(i + k) * 1000000;
 			v[k] = 1;
 		}
 		ok = one_add(w, t, v, BATCH, &err) == OTR_OK;
@@ -337,7 +337,7 @@ test_late_stream(void)
 
 		otr_get_info(file, &info);
 		ok = info.rows == N + 1000 && otr_select_version(file, 1, &err) == OTR_OK && one_read(file, got_t, got_v, ROWS) == 1000 &&
-		    got_t[999] == 999 * 1500000000L + 500000;
+		    got_t[999] == INT64_C(999) * 1500000000 + 500000;
 		otr_close(file);
 	}
 	CHECK(ok, "8.2: and the version before it stays as it was");
