@@ -76,7 +76,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests unit check seeds fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
+.PHONY: all tools tests unit check ci static seeds fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -153,6 +153,8 @@ foreign:                                       ## unit tests, sample files and t
 demo: all                                      ## load a real series, ask for windows, verify the file
 	$(Q)examples/demo.sh $(B)
 
+static: layers globals symbols hdr-check man-lint lint   ## all that is checked without running it
+ci: check static seeds fuzz-short              ## `check` and what goes with it for each change
 layers:                                        ## no module includes one that comes later in LAYERS
 	$(Q)tests/layers '$(LAYERS)' lib/*.[ch]
 globals: $(B)/libotr.a                         ## libotr has no variable that can change
