@@ -484,13 +484,14 @@ hostile(void)
 		exit(1);
 	memcpy(good, image, bytes);
 	for (round = 0; round < 250; round++) {
-		size_t changes = 1 + tap_random(&seed) % 12, i;
+		size_t changes = 1 + (size_t)(tap_random(&seed) % 12), i;
 		enum otr_status status;
 
 		memcpy(image, good, bytes);
 		for (i = 0; i < changes; i++) {
 			/* 1 and 2 are the slots, which have their checksum where pages have it */
-			size_t page = tap_random(&seed) % 4 == 0 ? 1 + tap_random(&seed) % 2 : 4 + tap_random(&seed) % (bytes / PAGE - 4), at = tap_random(&seed) % (tap_random(&seed) % 2 ? 400 : PAGE);
+			size_t page = (size_t)(tap_random(&seed) % 4 == 0 ? 1 + tap_random(&seed) % 2 : 4 + tap_random(&seed) % (bytes / PAGE - 4));
+			size_t at = (size_t)(tap_random(&seed) % (tap_random(&seed) % 2 ? 400 : PAGE));
 
 			if (page >= 4 && tap_random(&seed) % 8 == 0)          /* a page in another one's place, with its number */
 				memcpy(image + page * PAGE + 16, good + (4 + tap_random(&seed) % (bytes / PAGE - 4)) * PAGE + 16, PAGE - 16);
