@@ -202,7 +202,7 @@ check_values(const uint64_t *value, size_t n, int content, struct otr_error *err
 		if (bad >> 63 != 0)
 			return otr__fail(err, OTR_E_CORRUPT, "7.5", "a time before the one of the row before");
 		if (otr__i64(value[0]) < OTR_TIME_MIN || otr__i64(value[n - 1]) > OTR_TIME_MAX)
-			return otr__fail(err, OTR_E_CORRUPT, "7.5", "a reserved time");
+			return otr__fail(err, OTR_E_CORRUPT, "2.3", "a reserved time");
 	} else if (content == OTR_BOOL) {
 		for (i = 0; i < n; i++)
 			bad |= value[i] >> 1;

@@ -674,7 +674,8 @@ otr__commit_settle(struct otr__commit *k, size_t record_bytes, struct otr_error 
 {
 	enum otr_status status = OTR_OK;
 
-	if (k->ride.n > 0 || !otr__commit_has_room(k, record_bytes))
+	/* whether there will be a kept root is known only when the pages are written */
+	if (k->ride.n > 0 || !otr__commit_has_room(k, record_bytes + OTR__KEPT_BYTES))
 		status = otr__commit_spill(k, true, INT64_MAX, err);
 	if (status == OTR_OK)
 		status = otr__commit_pages(k, err);

@@ -371,7 +371,7 @@ otr__log_version(struct otr__log *log, uint64_t number, struct otr__version *ver
 		version->tree_end = version->from.base_row;
 	if (version->tree_end - version->from.base_row > version->from.tree_rows) {
 		otr__rows_release(&version->ride);
-		return otr__fail(err, OTR_E_CORRUPT, "8.3", "version %llu ends at row %llu, its root at %llu", (unsigned long long)number,
+		return otr__fail(err, OTR_E_CORRUPT, "8.3-4", "version %llu ends at row %llu, its root at %llu", (unsigned long long)number,
 		    (unsigned long long)version->tree_end, (unsigned long long)(version->from.base_row + version->from.tree_rows));
 	}
 	return OTR_OK;

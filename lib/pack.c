@@ -88,7 +88,7 @@ read_body(struct otr__reader *r, bool planes, size_t n, struct body *b, struct o
 		return otr__fail(err, OTR_E_CORRUPT, "7.3", "PACK: residuals take %llu bytes, %llu are left", (unsigned long long)size,
 		    (unsigned long long)r->left);
 	if (b->layout == 0 && !otr__bits_spare_zero(b->residual, b->residuals, b->width))
-		return otr__fail(err, OTR_E_CORRUPT, "7.3", "PACK: spare bits are not zero");
+		return otr__fail(err, OTR_E_CORRUPT, "7.2", "PACK: spare bits are not zero");
 	return OTR_OK;
 }
 

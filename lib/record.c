@@ -39,7 +39,6 @@
 #include "text.h"
 
 #define RECORD_FIXED 56u
-#define KEPT_BYTES 40u
 #define FLAG_ROWS 1u
 #define FLAG_KEPT 2u
 
@@ -249,7 +248,7 @@ otr__block_get(struct otr__reader *r, const struct otr_schema *schema, struct ot
 size_t
 otr__record_size(const struct otr__record *record)
 {
-	return RECORD_FIXED + otr__pad8((size_t)record->author_bytes + record->message_bytes) + (record->has_kept ? KEPT_BYTES : 0) +
+	return RECORD_FIXED + otr__pad8((size_t)record->author_bytes + record->message_bytes) + (record->has_kept ? OTR__KEPT_BYTES : 0) +
 	    record->block_bytes;
 }
 

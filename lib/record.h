@@ -7,6 +7,8 @@
 
 #include "leaf.h"
 
+#define OTR__KEPT_BYTES 40u            /* of a kept root in a record */
+
 struct otr__kept {                     /* a kept root, SPEC 8.2 */
 	struct otr__ref root;
 	uint64_t base_row, tree_rows;

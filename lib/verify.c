@@ -478,10 +478,10 @@ check_version(struct verifier *v, const struct walk *w, const struct otr__record
 		return OTR_OK;
 	/* a version that has expired as a whole ends before the tree's first row; one without rows may come before a tree that is none of its own (8.3-3) */
 	if (r->rows > 0 && tree_end > w->base_row && tree_end - w->base_row > w->tree_rows)
-		return find(v, err, place, number, "8.3", "version %llu ends at row %llu of a tree that ends at row %llu", (unsigned long long)r->version,
+		return find(v, err, place, number, "8.3-4", "version %llu ends at row %llu of a tree that ends at row %llu", (unsigned long long)r->version,
 		    (unsigned long long)tree_end, (unsigned long long)(w->base_row + w->tree_rows));
 	if (tree_end + riding != r->rows_ever)
-		return find(v, err, place, number, "4.3", "version %llu ends at row %llu, its record says %llu", (unsigned long long)r->version,
+		return find(v, err, place, number, "8.3-4", "version %llu ends at row %llu, its record says %llu", (unsigned long long)r->version,
 		    (unsigned long long)(tree_end + riding), (unsigned long long)r->rows_ever);
 	return OTR_OK;
 }
@@ -1104,7 +1104,7 @@ mark_state(struct verifier *v, const struct otr__slot *slot, unsigned number, ui
 	/* what expired or was pruned since the last count may still count (4.1-2) */
 	lazy = v->state.slot.horizon_ns != INT64_MIN || slot->oldest_version > 0 || slot->policies.history != OTR_HISTORY_ALL;
 	if (whole && (lazy ? live > slot->live_pages : live != slot->live_pages))
-		return find(v, err, OTR_PLACE_SLOT, number, "4.1", "live_pages is %llu, %llu pages are reached", (unsigned long long)slot->live_pages,
+		return find(v, err, OTR_PLACE_SLOT, number, "4.1-2", "live_pages is %llu, %llu pages are reached", (unsigned long long)slot->live_pages,
 		    (unsigned long long)live);
 	return OTR_OK;
 }
@@ -1206,6 +1206,13 @@ is_usable(enum otr__slot_condition c)
 	return c == OTR__SLOT_SOUND || c == OTR__SLOT_FLIPPED;
 }
 
+/* The rule that a slot breaks; of one whose checksum or stamps are wrong, the rule that judges it. */
+static const char *
+broken_rule(const struct otr_error *why, const char *judged)
+{
+	return strncmp(why->spec, "4.2", 3) == 0 ? judged : why->spec;
+}
+
 /* *usable: there is a state to check. */
 static enum otr_status
 check_slots(struct verifier *v, bool *usable, struct otr_error *err)
@@ -1253,8 +1260,8 @@ check_slots(struct verifier *v, bool *usable, struct otr_error *err)
 	}
 	if (!*usable) {
 		for (i = 0; i < 2 && status == OTR_OK; i++)
-			status = find(v, err, OTR_PLACE_SLOT, i, "4.2-7", "%s", c[i] == OTR__SLOT_UNWRITTEN ? "never written, beside a damaged slot" :
-			    why[i].text);
+			status = find(v, err, OTR_PLACE_SLOT, i, c[i] == OTR__SLOT_UNWRITTEN ? "4.2-7" : broken_rule(&why[i], "4.2-7"), "%s",
+			    c[i] == OTR__SLOT_UNWRITTEN ? "never written, beside a damaged slot" : why[i].text);
 		return status;
 	}
 	bad = 1 - v->state.index;
@@ -1264,11 +1271,11 @@ check_slots(struct verifier *v, bool *usable, struct otr_error *err)
 	case OTR__VERDICT_TORN:
 		return note(v, err, OTR_PLACE_SLOT, bad, "4.2-4", "torn: a commit was cut before it was acknowledged");
 	case OTR__VERDICT_OLDER:
-		return find(v, err, OTR_PLACE_SLOT, bad, "4.2-5", "an older one, damaged: %.180s", why[bad].text);
+		return find(v, err, OTR_PLACE_SLOT, bad, broken_rule(&why[bad], "4.2-5"), "an older one, damaged: %.180s", why[bad].text);
 	case OTR__VERDICT_DAMAGED:
 		break;
 	}
-	return find(v, err, OTR_PLACE_SLOT, bad, "4.2-6", "damaged, and newer than version %llu: %.150s", (unsigned long long)v->state.slot.version,
+	return find(v, err, OTR_PLACE_SLOT, bad, broken_rule(&why[bad], "4.2-6"), "damaged, and newer than version %llu: %.150s", (unsigned long long)v->state.slot.version,
 	    why[bad].text);
 }
 

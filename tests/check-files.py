@@ -67,8 +67,11 @@ def log_meta(folder, say):
 def verify(folder, say):
     for n in spec.names(''):
         status, out, err = tool('otr-verify', os.path.join(folder, n + '.otr'))
-        if status != spec.expect(n)[2]:
-            say(n, 'status %d, want %d: %s%s' % (status, spec.expect(n)[2], out, err))
+        _, _, want, rules = spec.expect(n)
+        if status != want:
+            say(n, 'status %d, want %d: %s%s' % (status, want, out, err))
+        elif rules and status and not spec.names_one(rules, out + err):
+            say(n, 'SPEC %s is not named: %s%s' % (' or '.join(rules), out, err))
 
 
 def bad(folder, say):

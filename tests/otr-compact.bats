@@ -130,7 +130,7 @@ pages() {
 	sound b.otr
 }
 
-@test "the inner pages lie behind the header, the leaves behind them, each in one range" {
+@test "11.3: the inner pages lie behind the header, the leaves behind them, each in one range" {
 	history a.otr 40
 	awk 'BEGIN { srand(2); for (i = 0; i < 20000; i++) printf "%d,%s,1,%d\n", 1720000000 + i * 60, rand(), i * i }' | otr-append -N --any-time a.otr
 	expect 0 otr-compact a.otr
@@ -147,7 +147,7 @@ pages() {
 	done
 }
 
-@test "--drop-history: one record, the same rows and metadata, no free page; appends go on" {
+@test "9.8-3: --drop-history: one record, the same rows and metadata, no free page; appends go on" {
 	history a.otr 40
 	otr-dump a.otr >want
 	n=$(($(newest a.otr) + 1))

@@ -1459,7 +1459,7 @@ class Otr:
             return rec, NOWHERE, base, 0, limit, 0, []
         take = max(0, end - base)
         if take > tree_rows:
-            damaged('version %d' % V, 'has %d rows in a tree of %d' % (take, tree_rows), '8.3')
+            damaged('version %d' % V, 'has %d rows in a tree of %d' % (take, tree_rows), '8.3-4')
         return rec, root, base, tree_rows, limit, take, riding
 
     def rows_of(self, V):
@@ -1694,7 +1694,7 @@ class Verify:
             if i:
                 q = records[i - 1][0]
                 if s.horizon == TMIN and r.rows != q.rows + r.added - r.removed:
-                    self.find('record of version %d' % r.version, 'rows, added and removed do not balance', '4.3')
+                    self.find('record of version %d' % r.version, 'rows, added and removed do not balance', '4.3-2')
         rewrites = [r.version for r, _, _ in records if r.kept]
         may = [r.version for r, _, _ in records if r.kind in REWRITES]
         if rewrites and s.newest_rewrite < rewrites[-1] or s.newest_rewrite >= max(1, s.oldest) and s.newest_rewrite not in may:
@@ -1718,7 +1718,7 @@ class Verify:
         policy = next((g.policy for g in p.groups if g.first <= i < g.end), REPLACE) if p else self.o.slot.duplicates
         n = take + len(riding)
         if self.o.slot.horizon == TMIN and n != rec.rows:
-            self.find('version %d' % r.version, 'has %d rows, its record says %d' % (n, rec.rows), '8.3')
+            self.find('version %d' % r.version, 'has %d rows, its record says %d' % (n, rec.rows), '8.3-4')
         if riding and take:
             last = self.o.time_of_row(root, tree_rows, limit, take - 1)
             if last is not None and (riding[0][0] < last or riding[0][0] == last and policy != KEEP):

@@ -276,7 +276,7 @@ main(void)
 {
 	CHECK(table_l(false), "8.2: versions of appends, a deletion, late rows and a rollback, as cases.md L has them");
 	CHECK(table_l(true), "8.2: the same with metadata between them, so that nothing rides");
-	CHECK(all_and_back(), "8.2: all rows deleted, and brought back; rows by a predicate; the newest version rolled back to");
+	CHECK(all_and_back(), "8.2, 8.3-3: all rows deleted, and brought back; rows by a predicate; the newest version rolled back to");
 	CHECK(metadata(), "8.6: metadata as of each version, unset, rolled back");
 	CHECK(policies(), "4.1: writers who set different policies do not undo each other");
 	one_clean();

@@ -134,7 +134,7 @@ test_flips(void)
 		if (pwrite(fd, &old, 1, at) != 1)
 			break;
 	}
-	CHECK(at == 20480 && wrong == 0, "P1: each of 163,840 flipped bits is answered as it should be");
+	CHECK(at == 20480 && wrong == 0, "P1, 10.4-2, 12-2: each of 163,840 flipped bits is answered as it should be");
 	CHECK(unfound == 0, "P1: otr_verify finds those that were tried");
 	(void)close(fd);
 }
@@ -267,7 +267,7 @@ test_not_ours(void)
 		struct otr_commit_result r;
 
 		t[0] = t[999] + 1000000000;
-		CHECK(one_append(path, t, v, 1, &r) == OTR_E_UNSUPPORTED, "3.3: but not written");
+		CHECK(one_append(path, t, v, 1, &r) == OTR_E_UNSUPPORTED, "3.3, 12-5: but not written");
 	}
 	memcpy(bytes, "time,v\n1,2\n", 11);
 	CHECK(ftruncate(fd, 11) == 0 && pwrite(fd, bytes, 11, 0) == 11 && look(path, &err).status == OTR_E_FORMAT, "3.2-1: a text is not OTR");

@@ -79,10 +79,21 @@ test_codec(void)
 		silent += status != (bit < 64 ? OTR_E_FORMAT : OTR_E_CORRUPT);
 		bytes[bit / 8] = (uint8_t)(bytes[bit / 8] ^ 1u << bit % 8);
 	}
-	CHECK(silent == 0, "3.2: a flipped bit is *not OTR* in the magic, *damaged* behind it");
+	CHECK(silent == 0, "3.2-1, 3.2-3: a flipped bit is *not OTR* in the magic, *damaged* behind it");
 	CHECK(changed(12, 2, 2, "3.2-4") == OTR_E_UNSUPPORTED, "3.2-4: another major version is too new");
 	CHECK(changed(32, 1, 8, "3.2-4") == OTR_E_UNSUPPORTED, "3.2-4: an unknown bit of incompat is too new");
 	CHECK(changed(14, 9, 2, "") == OTR_OK, "3: a greater minor version is read");
+	make();
+	bytes[14] = 9;
+	bytes[127] = 1;
+	reseal();
+	CHECK(otr__header_decode(bytes, got, NULL) == OTR_E_CORRUPT, "3.3-2: what is reserved is zero in a greater minor version too");
+	make();
+	bytes[12] = 2;
+	CHECK(otr__header_decode(bytes, got, NULL) == OTR_E_CORRUPT, "3.2: the CRC is looked at before the version");
+	bytes[127] = 1;
+	reseal();
+	CHECK(otr__header_decode(bytes, got, NULL) == OTR_E_UNSUPPORTED, "3.2: and the version before the fields, which may mean something else");
 	CHECK(changed(16, 1, 8, "") == OTR_OK && changed(24, 1, 8, "") == OTR_OK, "3.3: unknown bits of compat and ro_compat are read");
 	CHECK(changed(40, 0, 8, "3") == OTR_E_CORRUPT, "3: a file id of zeros is refused");
 	CHECK(changed(56, INT64_MAX, 8, "2.3") == OTR_E_CORRUPT && changed(56, UINT64_C(1) << 63, 8, "2.3") == OTR_E_CORRUPT,

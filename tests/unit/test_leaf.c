@@ -213,7 +213,7 @@ test_damage(void)
 	copy[second] = 9;      /* the transform of column 0 */
 	CHECK(decode(copy, 1, &got, &err) == OTR_E_UNSUPPORTED && strstr(err.text, "'a'") != NULL, "7.1: an unknown encoding is unsupported, its column named");
 	CHECK(otr__leaf_decode(copy, PAGE_BYTES, &schema, 0x1e, &got, scratch, headers, &err) == OTR_OK && got.n == 300 && headers[1].size == 0,
-	    "7.1: the other columns are read all the same");
+	    "12-1: the other columns are read all the same");
 	schema.column[1].type = (enum otr_type)0;
 	CHECK(decode(page, 2, &got, &err) == OTR_E_UNSUPPORTED && strstr(err.text, "'b'") != NULL && decode(page, 4, &got, &err) == OTR_OK,
 	    "3.4: a column of an unknown type is unsupported, the others are read");

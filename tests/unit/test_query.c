@@ -376,7 +376,7 @@ random_series(void)
 			break;
 		}
 	}
-	CHECK(wrong == 0, "windows over random series, at the newest version and at older ones, are as brute force has them");
+	CHECK(wrong == 0, "2.1, 4.6-5, 10.4-3: windows over random series, at the newest version and at older ones, are as brute force has them");
 }
 
 /* ---- the tables of cases.md ------------------------------------------------------------------------------------------------ */
@@ -908,7 +908,7 @@ deviation(void)
 		otr_close(file);
 		series_free(&s);
 	}
-	CHECK(bad == 0, "case I: deviation and cancellation");
+	CHECK(bad == 0, "6.9-1, case I: deviation and cancellation");
 }
 
 static void
@@ -1031,7 +1031,7 @@ weighted(void)
 			series_free(&s);
 		}
 	}
-	CHECK(bad == 0, "case S: the time-weighted mean");
+	CHECK(bad == 0, "3.5, case S: the time-weighted mean");
 }
 
 static void

@@ -215,7 +215,7 @@ static void
 sound(void)
 {
 	make(20000, 7000, OTR_REPLACE);
-	CHECK(salvage() == OTR_OK && all() && result.losses == 0 && result.found == 0 && result.has_version, "a sound file comes out whole, and nothing is said");
+	CHECK(salvage() == OTR_OK && all() && result.losses == 0 && result.found == 0 && result.has_version, "10.5-6: a sound file comes out whole, and nothing is said");
 	(void)one_create(in_path, PAGE, OTR_REPLACE);
 	wanted = 0;
 	CHECK(salvage() == OTR_OK && all() && result.losses == 0, "so does one without rows");
@@ -248,12 +248,12 @@ each_page(void)
 		others += !leaf && in_use;
 		spoil(page);
 	}
-	CHECK(bad == 0, "each page damaged alone: all rows come out but those of the page, whose range is named");
+	CHECK(bad == 0, "10.5-2, 10.5-5: each page damaged alone: all rows come out but those of the page, whose range is named");
 	CHECK(leaves > 20 && others >= 3, "among them were leaves with rows of their own, and inner pages");
 	for (page = 0; page < 2; page++) {
 		memset(image + page * 12288, 0x55, 100);
 		save(image, image_bytes);
-		CHECK(salvage() == OTR_OK && all() && bad_headers == 1 && result.losses == 1, page == 0 ? "the header destroyed, magic too: all rows" : "the header's copy destroyed: all rows");
+		CHECK(salvage() == OTR_OK && all() && bad_headers == 1 && result.losses == 1, page == 0 ? "the header destroyed, magic too: all rows" : "10.5-1: the header's copy destroyed: all rows");
 		load();
 		memcpy(image + page * 12288, image + (1 - page) * 12288, 100);
 	}
@@ -332,7 +332,7 @@ riding(void)
 	load();
 	spoil_type(OTR__INNER);
 	save(image, image_bytes);
-	CHECK(salvage() == OTR_OK && all() && result.found == 9000 && lost_end <= want_time[9000], "rows that ride in a sound slot come out behind those of the leaves");
+	CHECK(salvage() == OTR_OK && all() && result.found == 9000 && lost_end <= want_time[9000], "10.5-1: rows that ride in a sound slot come out behind those of the leaves");
 	spoil_type(OTR__LEAF);
 	save(image, image_bytes);
 	CHECK(salvage() == OTR_OK && got == 5 && got_time[0] == want_time[9000] && memcmp(got_value, want_value + 9000, 5 * sizeof got_value[0]) == 0,
@@ -392,10 +392,10 @@ old_rows(void)
 			bad++;
 		spoil(page);
 	}
-	CHECK(bad == 0, "no row that was deleted or replaced comes back for a leaf that is lost elsewhere");
+	CHECK(bad == 0, "10.5-1: no row that was deleted or replaced comes back for a leaf that is lost elsewhere");
 	spoil_type(OTR__INNER);
 	save(image, image_bytes);
-	CHECK(salvage() == OTR_OK && all(), "nor where all inner pages are: the leaves written in their place hide the older ones");
+	CHECK(salvage() == OTR_OK && all(), "10.5-3: nor where all inner pages are: the leaves written in their place hide the older ones");
 	load();
 	memset(image + 4096, 0, 8192);
 	save(image, image_bytes);
@@ -414,7 +414,7 @@ old_rows(void)
 		if (type_of(page) == OTR__INNER && image[page * PAGE + 5] > 1)
 			spoil(page);
 	save(image, image_bytes);
-	CHECK(salvage() == OTR_OK && result.found == (uint64_t)got && got >= (long)wanted && got <= 14000, "without it they may come back, and are counted apart");
+	CHECK(salvage() == OTR_OK && result.found == (uint64_t)got && got >= (long)wanted && got <= 14000, "10.5-5: without it they may come back, and are counted apart");
 }
 
 static void
@@ -428,7 +428,7 @@ newest_damaged(void)
 	memset(image + 4096 * (slot + 1), 0, 4096);
 	save(image, image_bytes);
 	CHECK(salvage() == OTR_OK && all() && bad_slots == 1 && result.found > 0 && result.found <= 5000 && lost_end == INT64_MAX,
-	    "the newest slot zeroed: the version before, and what newer pages have behind it");
+	    "10.5-1, 10.5-2: the newest slot zeroed: the version before, and what newer pages have behind it");
 
 	/* rows behind the end that are older than the state are none of it */
 	make(15000, 15000, OTR_REPLACE);
@@ -463,7 +463,7 @@ equal_times(void)
 	spoil_type(OTR__INNER);
 	save(image, image_bytes);
 	CHECK(salvage() == OTR_OK && got == (long)wanted && memcmp(got_time, want_time, wanted * sizeof got_time[0]) == 0,
-	    "equal times that straddle leaves, under keep: every row");
+	    "10.5-4: equal times that straddle leaves, under keep: every row");
 	load();
 	memset(image + 4096, 0, 8192);
 	save(image, image_bytes);

@@ -386,7 +386,7 @@ test_faults(void)
 	put_in_body(bytes, 224, 1, 99);            /* a field that such a version may have */
 	set_crc(bytes);
 	CHECK(decode(bytes, &got, &err) == OTR__SLOT_SOUND && got.features.incompat == 2 && got.minor == 7 && got.version == 100 && got.root.page == 0 &&
-	    got.area_bytes == 0, "3.2: an unknown incompat feature is told before any field is judged");
+	    got.area_bytes == 0, "3.3-1: an unknown incompat feature is told before any field is judged");
 }
 
 static void

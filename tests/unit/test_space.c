@@ -149,7 +149,7 @@ test_walk(void)
 		free_pages = before.free_pages;
 		ok = otr__reach_free(&file->store, &file->header, &file->state, file->scratch, &found, &err) == OTR_OK;
 		/* what the other slot still reaches is free by count, and not by the walk */
-		CHECK(ok && found.n <= free_pages && found.n + file->state.slot.freed_now >= free_pages, "9.3: a walk finds the pages that the counts promise");
+		CHECK(ok && found.n <= free_pages && found.n + file->state.slot.freed_now >= free_pages, "9.3, 9.7: a walk finds the pages that the counts promise");
 		free(found.page);
 		otr_close(file);
 	}

@@ -392,9 +392,9 @@ test_long(void)
 		s = in_parts(&ints, time_ns, big, 10000, parts[i]);
 		integer &= near(otr__double_of(s.m2), 22500) && s.rise == UINT64_MAX;
 	}
-	CHECK(sums, "I: sums are right to the last digit, in one leaf and in many");
+	CHECK(sums, "6.9-1, I: sums are right to the last digit, in one leaf and in many");
 	CHECK(zero, "I: m2 of a constant is 0, in one leaf and in many");
-	CHECK(deviations, "I: deviations of large offsets and of cancelling values are right to 1e-12");
+	CHECK(deviations, "6.9-1, I: deviations of large offsets and of cancelling values are right to 1e-12");
 	CHECK(ten, "H: ten thousand rows, in one leaf and in many");
 	CHECK(integer, "6.6: m2 of i64 values beyond 2^62 is right to 1e-12");
 }

@@ -330,7 +330,7 @@ lies_of_entries(void)
 		reseal_root();
 		bad += !finds(path, word % 15 == 1 ? "6-2" : "6-1", OTR_PLACE_PAGE);
 	}
-	CHECK(bad == 0, "every word of a statistics record is compared");
+	CHECK(bad == 0, "6-1: every word of a statistics record is compared");
 	make_tree(path);
 	at = page_at(slot.root.page) + entry + 24;
 	otr__put64(at, otr__get64(at) + 1);
@@ -389,7 +389,7 @@ lies_of_slots(void)
 	make_tree(path);
 	slot.rows--;
 	encode_newest();
-	CHECK(finds(path, "4.2-6", OTR_PLACE_SLOT), "a slot that disagrees with its newest record is damaged");
+	CHECK(finds(path, "4.3-1", OTR_PLACE_SLOT), "4.3-1: a slot that disagrees with its newest record is damaged");
 	make_tree(path);
 	slot.rows--;
 	record_of_slot(32, slot.rows);
@@ -408,7 +408,7 @@ lies_of_slots(void)
 	make_tree(path);
 	slot.live_pages--;
 	encode_newest();
-	CHECK(finds(path, "4.1", OTR_PLACE_SLOT), "wrong live_pages are found");
+	CHECK(finds(path, "4.1-2", OTR_PLACE_SLOT), "4.1-2: wrong live_pages are found");
 	make_tree(path);
 	otr__inner_entry(page_at(slot.root.page), 2, 0, &e);
 	if (slot.freed > 0 && slot.freed_now < slot.freed) {

@@ -2,6 +2,8 @@
 /*
  * test_writer.c - commits in all their forms, through the public interface, against plain lists (SPEC 4.6, 8, 10.2).
  */
+#include <limits.h>
+
 #include "onefile.h"
 
 #define ROWS 60000
@@ -126,6 +128,57 @@ test_replay(void)
 }
 
 /* Versions stay exact while rows ride, spill, come late and are replaced. */
+/* The size of the record area of the newest slot of a file that is closed. */
+static unsigned
+area_of(const char *path, uint32_t *page_bytes)
+{
+	static struct otr__header header;
+	static struct otr__state state;
+	struct otr__notices notices = { .n = 0 };
+	struct otr_io io;
+	bool ok;
+
+	if (otr__io_open(path, false, &io, NULL) != OTR_OK)
+		return UINT_MAX;
+	ok = otr__read_header(&io, &header, &notices, NULL) == OTR_OK && otr__read_state(&io, &header, &state, &notices, NULL) == OTR_OK;
+	io.close(io.self);
+	*page_bytes = header.schema.page_bytes;
+	return ok ? state.slot.area_bytes : UINT_MAX;
+}
+
+/* One log page takes the area whole, whatever its records are like. */
+static void
+test_area(void)
+{
+	static char message[1025];
+	const char *path = one_path("area.otr");
+	unsigned kind, most = 0, over = 0;
+	uint32_t page_bytes = 0;
+
+	memset(message, 'm', 1024);
+	for (kind = 0; kind < 4; kind++) {
+		int i;
+
+		over += one_create(path, kind & 1 ? 4096 : 8192, OTR_KEEP) != OTR_OK;
+		for (i = 0; i < 120; i++) {
+			struct otr_writer_options o = { .author = kind & 2 ? "somebody" : NULL, .message = kind & 2 ? message + 1024 - 64 * (i % 17) : NULL };
+			struct otr_writer *w = NULL;
+			struct otr_commit_result r;
+			int64_t t = i * 7 % 50;
+			double v = i;
+			unsigned area;
+
+			over += otr_writer_open(path, &o, &w, NULL) != OTR_OK || one_add(w, &t, &v, 1, NULL) != OTR_OK || otr_writer_commit(w, &r, NULL) != OTR_OK;
+			otr_writer_close(w);
+			area = area_of(path, &page_bytes);
+			over += area > page_bytes - 1700;
+			most = area > most && area != UINT_MAX ? area : most;
+		}
+	}
+	printf("# the longest record area: %u bytes\n", most);
+	CHECK(over == 0 && most > 2000, "4.6-6: the record area is never longer than a page less 1,700 bytes");
+}
+
 static void
 test_versions(uint32_t page_bytes, int lateness, const char *sentence)
 {
@@ -331,7 +384,7 @@ test_late_stream(void)
 	}
 	ok = ok && otr_writer_commit(w, &r, &err) == OTR_OK && r.added == N && r.late > 0;
 	otr_writer_close(w);
-	CHECK(ok && one_faults(path) == 0, "8.2: a stream whose rows come before those that are there is a rewrite");
+	CHECK(ok && one_faults(path) == 0, "8.1: a stream whose rows come before those that are there is a rewrite");
 	if (ok && otr_open(path, &file, &err) == OTR_OK) {
 		struct otr_info info;
 
@@ -410,6 +463,7 @@ main(void)
 	test_shuffled(20000, 1024, 4096, "M: any order, 1,024 rows a commit");
 	test_shuffled(60000, 60000, 4096, "M: any order in one commit");
 	test_replay();
+	test_area();
 	test_versions(8192, 0, "8.3-2: every version of 700 commits in order");
 	test_versions(8192, 6, "8.3-1: every version of 700 commits late by up to five seconds");
 	test_versions(4096, 6, "8.3-1: the same in pages of 4 KiB");
