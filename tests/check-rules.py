@@ -17,7 +17,7 @@ NUMBER = re.compile(r"(?<![\w.+-])(\d{1,2}\.\d{1,2}(?:-\d{1,2})?|\d{1,2}-\d{1,2}
 
 def rules():
     """{rule: line of SPEC.md}, and the numbers of its sections"""
-    found, sections, fenced = {}, set(), False
+    found, sections, titles, fenced = {}, set(), set(), False
     with open(os.path.join(TOP, "SPEC.md"), encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
             fenced ^= line.startswith("```")
@@ -27,6 +27,12 @@ def rules():
             m = re.match(r"#+ (\d+(?:\.\d+)?)[. ]", line)
             if m:
                 sections.add(m[1])
+            elif re.fullmatch(r"\d+\.\d+ \*\*[^*]+\*\*\n", line):
+                titles.add(line.split()[0])
+    for title in titles:            # whose list has the rules
+        if title + "-1" in found:
+            sections.add(title)
+            del found[title]
     return found, sections
 
 

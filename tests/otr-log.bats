@@ -113,6 +113,16 @@ PY
 	grep -q 'd\\u0009e\\u000af' out
 }
 
+@test "13-4: what a spreadsheet takes for a formula is written as it is, and the manuals say so" {
+	otr-create --author @a -m '=1+1' a.otr v
+	expect 0 otr-log -N a.otr
+	sed 's/,20[^,]*Z,/,T,/' out >cut
+	same '0,T,@a,create,0,=1+1' cut
+	for page in otr-log otr-meta otr-dump; do
+		tr '\n' ' ' <"$OTR_ROOT/man/$page.1" | grep -q 'Ql = , + , - or .Ql @ is a formula to some spreadsheets'
+	done
+}
+
 @test "the same bytes in every locale and zone; a closed pipe ends it without a word; 5 on a full disk" {
 	three a.otr
 	everywhere otr-log a.otr

@@ -48,10 +48,14 @@ setup() {
 	python3 tests/spec_check.py dump "$FILES"
 }
 
+@test "14.1, 14.2, 14.3, 14.4, 14.6: the registries are those of lib/, and magic(5) is told right" {
+	python3 tests/spec_check.py registries "$FILES"
+}
+
 @test "its verify finds nothing in good files" {
 	python3 tests/spec_check.py verify "$FILES"
 }
 
-@test "bad and unsupported files: status, answer and rule" {
+@test "12-4: bad and unsupported files: status, answer and rule" {
 	python3 tests/spec_check.py bad "$FILES"
 }

@@ -7,6 +7,7 @@
     verify     it finds nothing on good files, or what .expect says
     bad        bad- and unsupported- files: status, answer and rule of .expect
     readme     each file has its sentence in README.md
+    registries section 14 beside the headers of lib/ and the bytes of a file
     blocks     the Python blocks of SPEC.md compute what the reader computes
     crc        the checksums that section 3.1 names
 """
@@ -204,6 +205,55 @@ def dump(folder):
         first = min(versions.want)
         if first and run(reader.main, ['--at', str(first - 1), path])[0] != 2:
             fail(n, 'version %d is read, though it is pruned' % (first - 1))
+
+
+def registries(folder):
+    """The codes of 14.1 to 14.4 are those of lib/, and what 14.6 tells magic(5) is so of a file."""
+    with open(os.path.join(TOP, 'SPEC.md'), encoding='utf-8') as f:
+        section = f.read().split('\n## 14. ')[1].split('\n## 15. ')[0]
+    code = ''
+    for h in ('format.h', 'chunk.h', 'otr.h'):
+        with open(os.path.join(TOP, 'lib', h), encoding='utf-8') as f:
+            code += f.read()
+
+    def enum(name, prefix):
+        body = re.search(r'enum %s \{(.*?)\}' % name, code, re.S)[1]
+        return {int(n): re.sub('^' + prefix, '', word).lower() for word, n in re.findall(r'(\w+) = (\d+)', body)}
+
+    def listed(rule):
+        text = re.search(r'\*\*%s[^*]*\*\*:(.*?)[;.]' % re.escape(rule), section, re.S)[1]
+        return {int(n): word.lower() for n, word in re.findall(r'(\d+) ([a-z]+)', text) if int(n) < 100}
+
+    def table(rule, first, second):
+        part = section.split('**' + rule)[1].split('\n**14')[0]
+        rows = [[c.strip() for c in line.strip('|').split('|')] for line in part.split('\n') if line.startswith('|')]
+        return {int(r[first]): r[second].lower() for r in rows if re.fullmatch(r'\d+', r[first]) and r[second] != 'reserved'}
+
+    for rule, said, have in (('14.1', listed('14.1'), {n: {'meta': 'metadata'}.get(w, w) for n, w in enum('otr__page_type', 'OTR__').items()}),
+                             ('14.2', listed('14.2'), enum('otr_kind', 'OTR_KIND_')),
+                             ('14.3', table('14.3', 0, 1), enum('otr__transform', 'OTR__')),
+                             ('14.3', table('14.3', 2, 3), enum('otr__packing', 'OTR__')),
+                             ('14.4', {n: w for n, w in table('14.4', 0, 1).items() if n < 6}, enum('otr_type', 'OTR_'))):
+        if said != have or not said:
+            fail(rule, 'the text has %s, lib/ has %s' % (said, have))
+
+    with open(os.path.join(folder, 'good-002-names.otr'), 'rb') as f:
+        b = f.read()
+    lines = [re.split(r'  +', line.strip(), maxsplit=3) for line in section.split('**14.6')[1].split('\n') if re.match(r'    [0>]', line)]
+    if len(lines) != 4:
+        fail('14.6', 'has %d lines for magic(5)' % len(lines))
+    told = ''
+    for at, kind, value, text in lines:
+        at = int(at.lstrip('>'))
+        if kind == 'string':
+            magic = value.encode().decode('unicode_escape').encode('latin-1')
+            if b[at:at + len(magic)] != magic or len(magic) != 8:
+                fail('14.6', 'the file begins with %r' % b[:8])
+            told = text
+        else:
+            told += re.sub('^\\\\b', '', text) % int.from_bytes(b[at:at + {'uleshort': 2, 'ubyte': 1}[kind]], 'little')
+    if told != 'OTR time series, format 1.0, 5 columns':
+        fail('14.6', 'magic(5) says %r' % told)
 
 
 def verify(folder):

@@ -878,7 +878,7 @@ expire(struct session *x, bool committed)
 	if (!read_slots(x, &said))
 		return false;
 	if (said.horizon_ns < horizon || (said.horizon_ns > horizon && !p->has_max_size))
-		return fail("after version %llu: horizon %lld, expected %lld (before: %lld, last row %lld, clock %lld, retain %llu)", (unsigned long long)newest(&x->s),
+		return fail("9.6: after version %llu: horizon %lld, expected %lld (before: %lld, last row %lld, clock %lld, retain %llu)", (unsigned long long)newest(&x->s),
 		    (long long)said.horizon_ns, (long long)horizon, (long long)x->s.horizon_ns, (long long)last, (long long)clock_now_ns,
 		    (unsigned long long)p->retain_ns);
 	if (said.horizon_ns > horizon && said.horizon_ns > last)

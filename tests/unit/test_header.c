@@ -94,7 +94,10 @@ test_codec(void)
 	bytes[127] = 1;
 	reseal();
 	CHECK(otr__header_decode(bytes, got, NULL) == OTR_E_UNSUPPORTED, "3.2: and the version before the fields, which may mean something else");
-	CHECK(changed(16, 1, 8, "") == OTR_OK && changed(24, 1, 8, "") == OTR_OK, "3.3: unknown bits of compat and ro_compat are read");
+	for (bit = 0, silent = 0; bit < 64; bit++)
+		silent += changed(16, UINT64_C(1) << bit, 8, "") != OTR_OK || changed(24, UINT64_C(1) << bit, 8, "") != OTR_OK ||
+		    changed(32, UINT64_C(1) << bit, 8, "3.2-4") != OTR_E_UNSUPPORTED;
+	CHECK(silent == 0, "3.3, 14.5: no bit is known: with any of compat or ro_compat a file is read, with any of incompat it is too new");
 	CHECK(changed(40, 0, 8, "3") == OTR_E_CORRUPT, "3: a file id of zeros is refused");
 	CHECK(changed(56, INT64_MAX, 8, "2.3") == OTR_E_CORRUPT && changed(56, UINT64_C(1) << 63, 8, "2.3") == OTR_E_CORRUPT,
 	    "2.3: a reserved creation time is refused");

@@ -148,6 +148,17 @@ dump(struct otr *file)
 	return status == OTR_END ? h | 1 : 0;
 }
 
+static int (*io_read)(void *self, uint64_t at, void *to, size_t len, size_t *got) = m_read;
+
+static struct otr_io
+reader_of(struct image *m)
+{
+	struct otr_io io = io_of(m);
+
+	io.read = io_read;
+	return io;
+}
+
 /* Everything that can be asked of m; all: not the rows alone. */
 static void
 look(struct image *m, struct seen *s, bool all)
@@ -160,8 +171,8 @@ look(struct image *m, struct seen *s, bool all)
 
 	*s = (struct seen){ .oldest = 0 };
 	if (all)
-		(void)!otr__verify_io(io_of(m), ignore, NULL, &faults, &err);
-	if (otr__open_io(io_of(m), false, 0, &file, &err) != OTR_OK)
+		(void)!otr__verify_io(reader_of(m), ignore, NULL, &faults, &err);
+	if (otr__open_io(reader_of(m), false, 0, &file, &err) != OTR_OK)
 		return;
 	otr_get_info(file, &info);
 	s->newest = info.newest_version;
@@ -353,6 +364,49 @@ one_round(unsigned long long seed, bool verbose)
 		printf("# seed %llu: %.2f s\n", seed, (double)(clock() - start) / CLOCKS_PER_SEC);
 }
 
+/* A file that changes or shrinks at a call of its reader, as none of ours does: into another one, hostile or cut. */
+static long change_in;
+
+static int
+changing_read(void *self, uint64_t at, void *to, size_t len, size_t *got)
+{
+	struct image *m = self;
+
+	if (--change_in == 0) {
+		unsigned how = (unsigned)random_below(3);
+		size_t n = m->len;
+
+		if (how > 0)
+			copy(m, how == 1 ? &hostile : &base);
+		m->len = how == 1 ? m->len : random_below(n + 1);
+	}
+	return m_read(self, at, to, len, got);
+}
+
+static bool
+changing(void)
+{
+	struct seen ignored;
+	long n, calls = 0;
+
+	io_read = changing_read;
+	copy(&hostile, &base);
+	spoil(&hostile);
+	/* counted once, then spread over all calls */
+	copy(&work, &base);
+	change_in = 0;
+	look(&work, &ignored, true);
+	calls = -change_in;
+	for (n = 1; n <= calls; n += 1 + calls / 300) {
+		copy(&work, &base);
+		change_in = n;
+		look(&work, &ignored, true);
+	}
+	io_read = m_read;
+	printf("# a reader of %ld reads\n", calls);
+	return calls > 100;
+}
+
 /* A slot that claims pages which the file does not have: memory does not follow it. */
 static bool
 claims(void)
@@ -474,7 +528,8 @@ main(void)
 			break;
 		}
 		printf("# %zu bytes\n", base.len);
-		CHECK(claims(), "5.2-2: pages that a slot claims and the file has not: truncated, and no memory is taken for them");
+		CHECK(claims(), "5.2-2, 13-1: pages that a slot claims and the file has not: truncated, and no memory is taken for them");
+		CHECK(changing(), "13-3: a file that changes or shrinks under a reader is answered, whatever it reads");
 		for (i = first; i < first + n; i++)
 			one_round(i, getenv("VERBOSE") != NULL);
 	}

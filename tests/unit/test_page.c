@@ -72,7 +72,7 @@ test_page(void)
 	CHECK(refused(page, &other, OTR__INNER, 3, "5.2-1"), "5.2-1: a stale page is refused");
 	other = ref;
 	other.crc ^= 1;
-	CHECK(refused(page, &other, OTR__INNER, 3, "5.2-1"), "5.2-1: a sound page of another crc is refused");
+	CHECK(refused(page, &other, OTR__INNER, 3, "5.2-1"), "5.2-1, 13-2: a sound page of another crc is refused, and nothing else tells that it was changed");
 	(void)!otr__page_check(page, PAGE_BYTES, &other, file_id, &(struct otr__expect){ .type = OTR__INNER, .level = 3 }, NULL, &err);
 	CHECK(err.status == OTR_E_CORRUPT && strstr(err.text, "reference says") != NULL, "the sentence names both sides");
 	memcpy(copy, page, PAGE_BYTES);
