@@ -76,7 +76,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests unit check ci static seeds fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
+.PHONY: all tools tests locales unit check ci static seeds fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -130,10 +130,17 @@ build/fuzz/made: tests/fuzz/corpus.py tests/mkotr $(wildcard tests/fuzz/corpus/*
 	$(SAY) MAKE build/fuzz/corpus
 	$(Q)mkdir -p $(@D) && tests/fuzz/corpus.py $(@D) && touch $@
 
+# German and Turkish, for the tests that prove that they change nothing; without Debian's package locales there are none.
+LOCALES = de_DE tr_TR
+locales: $(LOCALES:%=build/locale/%.UTF-8/LC_CTYPE)
+build/locale/%.UTF-8/LC_CTYPE:
+	$(Q)mkdir -p build/locale
+	$(Q)localedef --no-archive -i $* -f UTF-8 build/locale/$*.UTF-8 2>/dev/null || { rm -rf build/locale/$*.UTF-8; echo 'no locale $*.UTF-8'; }
+
 -include $(FUZZERS:=.d) $(B)/tests/fuzz/driver.d $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TOOLS:%=$(B)/tools/%.d) $(TESTS:=.d) $(EXAMPLES:=.d)
 
 # ---- proving -----------------------------------------------------------------------------------------------------------
-tests: all $(TESTS) $(EXAMPLES) $(FUZZERS) build/fuzz/made       ## build what `check` runs, without running it
+tests: all $(TESTS) $(EXAMPLES) $(FUZZERS) build/fuzz/made locales       ## build what `check` runs, without running it
 unit: $(TESTS)                                 ## the unit tests alone
 	$(Q)tests/run -b $(B) $(TESTS)
 check: tests                                   ## every test; the last line is `N passed, N failed, N skipped`
@@ -197,7 +204,7 @@ dist:                                          ## the source archive of HEAD: th
 bench: all $(filter $(B)/bench/%,$(EXAMPLES))                                     ## rates beside wc, mawk and sqlite3 (bench/README.md)
 	$(Q)bench/run $(B)
 
-PACKAGES = build-essential libpopt-dev zlib1g-dev bats python3 mandoc mawk sqlite3 hyperfine shellcheck tzdata bsdextrautils xz-utils
+PACKAGES = build-essential libpopt-dev zlib1g-dev bats python3 mandoc mawk sqlite3 hyperfine shellcheck tzdata bsdextrautils xz-utils locales
 setup:                                         ## install what a Debian 12 lacks for all of this, with apt-get
 	$(Q)missing=; for p in $(PACKAGES); do \
 		case $$(dpkg-query -W -f '$${Status}' $$p 2>/dev/null) in *' installed') ;; *) missing="$$missing $$p" ;; esac; done; \

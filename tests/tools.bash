@@ -111,14 +111,14 @@ PY
 	[ "$got" -eq 0 ]
 }
 
-# everywhere COMMAND...: the same bytes, status and messages under every locale and TZ.
+# everywhere COMMAND...: the same bytes, status and messages under every locale (those that `make locales` put into build/locale) and TZ.
 everywhere() {
 	local name got=0 want=0
 	env LC_ALL=C TZ=UTC "$@" >want.out 2>want.err || want=$?
 	for name in de_DE.UTF-8 tr_TR.UTF-8 C.UTF-8; do
 		for TZ in Europe/Berlin America/New_York ':/no/such' 'EST5EDT'; do
 			got=0
-			env LC_ALL="$name" LANG="$name" LC_NUMERIC="$name" TZ="$TZ" "$@" >out 2>err || got=$?
+			env LOCPATH="$OTR_ROOT/build/locale" LC_ALL="$name" LANG="$name" LC_NUMERIC="$name" TZ="$TZ" "$@" >out 2>err || got=$?
 			[ "$got" -eq "$want" ]
 			cmp want.out out
 			cmp want.err err
