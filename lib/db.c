@@ -61,37 +61,46 @@ otr__read_header(struct otr_io *io, struct otr__header *header, struct otr__noti
 	return status == OTR_E_CORRUPT ? OTR_OK : status;
 }
 
-/* Reads a slot; one that is bad is read again until two readings agree, since a writer may be in the middle of it. */
-static enum otr_status
-read_slot(struct otr_io *io, const struct otr__header *header, unsigned index, uint8_t bytes[OTR__SLOT_BYTES], struct otr__slot *slot,
-    enum otr__slot_condition *condition, struct otr_error *why, struct otr_error *err)
-{
-	uint8_t before[OTR__SLOT_BYTES];
-	int attempt;
-
-	for (attempt = 0; ; attempt++) {
-		enum otr_status status = otr__io_read(io, OTR__SLOT_OFFSET(index), bytes, OTR__SLOT_BYTES, err);
-
-		if (status != OTR_OK)
-			return status;
-		*condition = otr__slot_decode(bytes, header, slot, why);
-		if (*condition != OTR__SLOT_BAD || attempt == 8 || (attempt > 0 && memcmp(before, bytes, sizeof before) == 0))
-			return OTR_OK;
-		memcpy(before, bytes, sizeof before);
-		(void)io->pause(io->self, 500000);       /* half a millisecond: a slot is written in microseconds */
-	}
-}
-
 static bool
 usable(enum otr__slot_condition c)
 {
 	return c == OTR__SLOT_SOUND || c == OTR__SLOT_FLIPPED;
 }
 
+/*
+ * Reads both slots.  Where one has a fault, both are read again until two readings agree, since a writer may be in the middle of it: a slot of before its commit, beside one
+ * of after it, would be taken for a state that there never was (SPEC 4.2).
+ */
+static enum otr_status
+read_slots(struct otr_io *io, const struct otr__header *header, uint8_t bytes[2][OTR__SLOT_BYTES], struct otr__slot *slot[2], enum otr__slot_condition c[2],
+    struct otr_error why[2], struct otr_error *err)
+{
+	uint8_t before[2][OTR__SLOT_BYTES];
+	int attempt;
+	unsigned i;
+
+	for (attempt = 0; ; attempt++) {
+		bool fault = false;
+
+		for (i = 0; i < 2; i++) {
+			enum otr_status status = otr__io_read(io, OTR__SLOT_OFFSET(i), bytes[i], OTR__SLOT_BYTES, err);
+
+			if (status != OTR_OK)
+				return status;
+			c[i] = otr__slot_decode(bytes[i], header, slot[i], &why[i]);
+			fault = fault || c[i] == OTR__SLOT_BAD || c[i] == OTR__SLOT_FLIPPED;
+		}
+		if (!fault || attempt == 8 || (attempt > 0 && memcmp(before, bytes, sizeof before) == 0))
+			return OTR_OK;
+		memcpy(before, bytes, sizeof before);
+		(void)io->pause(io->self, 500000);       /* half a millisecond: a slot is written in microseconds */
+	}
+}
+
 enum otr_status
 otr__read_state(struct otr_io *io, const struct otr__header *header, struct otr__state *state, struct otr__notices *notices, struct otr_error *err)
 {
-	struct otr__slot *other;
+	struct otr__slot *other, *slot[2];
 	enum otr__slot_condition c[2];
 	struct otr_error why[2];
 	enum otr_status status;
@@ -101,9 +110,9 @@ otr__read_state(struct otr_io *io, const struct otr__header *header, struct otr_
 	if (other == NULL)
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	*state = (struct otr__state){ .index = 0 };
-	status = read_slot(io, header, 0, state->bytes[0], &state->slot, &c[0], &why[0], err);
-	if (status == OTR_OK)
-		status = read_slot(io, header, 1, state->bytes[1], other, &c[1], &why[1], err);
+	slot[0] = &state->slot;
+	slot[1] = other;
+	status = read_slots(io, header, state->bytes, slot, c, why, err);
 	if (status != OTR_OK)
 		goto out;
 	if (!usable(c[0]) && !usable(c[1])) {
