@@ -354,7 +354,7 @@ otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	status = otr__read_state(&file->io, &file->header, state, NULL, err);
 	if (status == OTR_OK) {
-		*moved = state->slot.version != file->state.slot.version;
+		*moved = state->slot.version != file->state.slot.version && !(file->has_given_up && state->slot.version == file->given_up);
 		if (*moved) {
 			file->state = *state;
 			otr__store_forget(&file->store);
@@ -478,6 +478,8 @@ open_newest(struct otr *file, struct otr_error *err)
 		if (use_other_slot(file) && otr__db_snapshot(file, file->state.slot.version, &file->snapshot, &second) == OTR_OK) {
 			notice(&file->notices, true, "version %llu cannot be read (page %lld: %.90s); version %llu is read", (unsigned long long)given_up,
 			    (long long)first.page, first.text, (unsigned long long)file->state.slot.version);
+			file->has_given_up = true;
+			file->given_up = given_up;
 			return OTR_OK;
 		}
 	}
