@@ -353,6 +353,9 @@ otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
 	if (state == NULL)
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	status = otr__read_state(&file->io, &file->header, state, NULL, err);
+	/* what was read before has been damaged since: a handle does not go back */
+	if (status == OTR_OK && state->damaged && state->slot.version < file->state.slot.version)
+		status = otr__fail(err, OTR_E_CORRUPT, "4.2-6", "the newest slot is damaged; the version before it is %llu", (unsigned long long)state->slot.version);
 	if (status == OTR_OK) {
 		*moved = state->slot.version != file->state.slot.version && !(file->has_given_up && state->slot.version == file->given_up);
 		if (*moved) {

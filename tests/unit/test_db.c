@@ -323,6 +323,26 @@ test_damage_below_fallback(void)
 	otr_close(file);
 }
 
+/* A slot that was read is damaged under the handle. */
+static void
+test_refresh_of_damage(void)
+{
+	const char *path = one_path("refresh.otr");
+	struct otr_commit_result r;
+	struct otr_info info;
+	struct otr *file = NULL;
+
+	fill(2);
+	if (one_create(path, 4096, OTR_REPLACE) != OTR_OK || one_append(path, t, v, 1, &r) != OTR_OK || one_append(path, t + 1, v + 1, 1, &r) != OTR_OK ||
+	    otr_open(path, &file, NULL) != OTR_OK)
+		abort();
+	flip(path, 4096 + 300);                 /* version 2 stands in slot 0 */
+	CHECK(otr_refresh(file, NULL) == OTR_E_CORRUPT, "4.2-6: otr_refresh of a file whose newest slot was damaged says so");
+	otr_get_info(file, &info);
+	CHECK(info.version == 2 && one_read(file, NULL, NULL, 0) == 2, "and the handle does not go back to an older version");
+	otr_close(file);
+}
+
 int
 main(void)
 {
@@ -331,6 +351,7 @@ main(void)
 	test_tears();
 	test_not_ours();
 	test_damage_below_fallback();
+	test_refresh_of_damage();
 	one_clean();
 	return tap_done();
 }
