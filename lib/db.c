@@ -344,15 +344,15 @@ select_snapshot(struct otr *file, struct otr__snapshot *snapshot)
 	forget_meta(file);
 }
 
-enum otr_status
-otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
+static enum otr_status
+reread(struct otr *file, struct otr__notices *notices, bool *moved, struct otr_error *err)
 {
 	struct otr__state *state = malloc(sizeof *state);
 	enum otr_status status;
 
 	if (state == NULL)
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
-	status = otr__read_state(&file->io, &file->header, state, NULL, err);
+	status = otr__read_state(&file->io, &file->header, state, notices, err);
 	/* what was read before has been damaged since: a handle does not go back */
 	if (status == OTR_OK && state->damaged && state->slot.version < file->state.slot.version)
 		status = otr__fail(err, OTR_E_CORRUPT, "4.2-6", "the newest slot is damaged; the version before it is %llu", (unsigned long long)state->slot.version);
@@ -365,6 +365,12 @@ otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
 	}
 	free(state);
 	return status;
+}
+
+enum otr_status
+otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
+{
+	return reread(file, NULL, moved, err);
 }
 
 enum otr_status
@@ -459,10 +465,11 @@ use_other_slot(struct otr *file)
 	return done;
 }
 
-/* Opens the newest snapshot; where its root is bad, that of the other slot (SPEC 10.4-4). */
+/* Opens the newest snapshot; where its root is bad, that of the other slot (SPEC 10.4-4).  Of the notices the first ones are the header's. */
 static enum otr_status
-open_newest(struct otr *file, struct otr_error *err)
+open_newest(struct otr *file, size_t header_notices, struct otr_error *err)
 {
+	struct otr__notices fresh;
 	struct otr_error first, second;
 	uint64_t given_up;
 	bool moved = true;
@@ -473,8 +480,12 @@ open_newest(struct otr *file, struct otr_error *err)
 		status = otr__db_snapshot(file, file->state.slot.version, &file->snapshot, &first);
 		if (status != OTR_E_CORRUPT && status != OTR_E_TRUNCATED)
 			break;
-		if (otr__db_reread(file, &moved, &second) != OTR_OK)
+		fresh = file->notices;
+		fresh.n = header_notices;
+		if (reread(file, &fresh, &moved, &second) != OTR_OK)
 			break;
+		if (moved)
+			file->notices = fresh;           /* what was said of the slots was of the state before */
 	}
 	if (status == OTR_E_CORRUPT || status == OTR_E_TRUNCATED) {
 		given_up = file->state.slot.version;
@@ -495,10 +506,12 @@ static enum otr_status
 open_file(struct otr *file, bool at, uint64_t version, struct otr_error *err)
 {
 	struct otr__state *state = &file->state;
+	size_t header_notices;
 	enum otr_status status = otr__read_header(&file->io, &file->header, &file->notices, err);
 
 	if (status != OTR_OK)
 		return status;
+	header_notices = file->notices.n;
 	status = otr__read_state(&file->io, &file->header, state, &file->notices, err);
 	if (status != OTR_OK)
 		return status;
@@ -518,7 +531,7 @@ open_file(struct otr *file, bool at, uint64_t version, struct otr_error *err)
 		if (status == OTR_E_NOTFOUND || status == OTR_OK)
 			return status;
 	}
-	status = open_newest(file, err);
+	status = open_newest(file, header_notices, err);
 	if (status == OTR_OK && at)
 		status = otr_select_version(file, version, err);
 	return status;
