@@ -61,37 +61,46 @@ otr__read_header(struct otr_io *io, struct otr__header *header, struct otr__noti
 	return status == OTR_E_CORRUPT ? OTR_OK : status;
 }
 
-/* Reads a slot; one that is bad is read again until two readings agree, since a writer may be in the middle of it. */
-static enum otr_status
-read_slot(struct otr_io *io, const struct otr__header *header, unsigned index, uint8_t bytes[OTR__SLOT_BYTES], struct otr__slot *slot,
-    enum otr__slot_condition *condition, struct otr_error *why, struct otr_error *err)
-{
-	uint8_t before[OTR__SLOT_BYTES];
-	int attempt;
-
-	for (attempt = 0; ; attempt++) {
-		enum otr_status status = otr__io_read(io, OTR__SLOT_OFFSET(index), bytes, OTR__SLOT_BYTES, err);
-
-		if (status != OTR_OK)
-			return status;
-		*condition = otr__slot_decode(bytes, header, slot, why);
-		if (*condition != OTR__SLOT_BAD || attempt == 8 || (attempt > 0 && memcmp(before, bytes, sizeof before) == 0))
-			return OTR_OK;
-		memcpy(before, bytes, sizeof before);
-		(void)io->pause(io->self, 500000);       /* half a millisecond: a slot is written in microseconds */
-	}
-}
-
 static bool
 usable(enum otr__slot_condition c)
 {
 	return c == OTR__SLOT_SOUND || c == OTR__SLOT_FLIPPED;
 }
 
+/*
+ * Reads both slots.  Where one has a fault, both are read again until two readings agree, since a writer may be in the middle of it: a slot of before its commit, beside one
+ * of after it, would be taken for a state that there never was (SPEC 4.2).
+ */
+static enum otr_status
+read_slots(struct otr_io *io, const struct otr__header *header, uint8_t bytes[2][OTR__SLOT_BYTES], struct otr__slot *slot[2], enum otr__slot_condition c[2],
+    struct otr_error why[2], struct otr_error *err)
+{
+	uint8_t before[2][OTR__SLOT_BYTES];
+	int attempt;
+	unsigned i;
+
+	for (attempt = 0; ; attempt++) {
+		bool fault = false;
+
+		for (i = 0; i < 2; i++) {
+			enum otr_status status = otr__io_read(io, OTR__SLOT_OFFSET(i), bytes[i], OTR__SLOT_BYTES, err);
+
+			if (status != OTR_OK)
+				return status;
+			c[i] = otr__slot_decode(bytes[i], header, slot[i], &why[i]);
+			fault = fault || c[i] == OTR__SLOT_BAD || c[i] == OTR__SLOT_FLIPPED;
+		}
+		if (!fault || attempt == 8 || (attempt > 0 && memcmp(before, bytes, sizeof before) == 0))
+			return OTR_OK;
+		memcpy(before, bytes, sizeof before);
+		(void)io->pause(io->self, 500000);       /* half a millisecond: a slot is written in microseconds */
+	}
+}
+
 enum otr_status
 otr__read_state(struct otr_io *io, const struct otr__header *header, struct otr__state *state, struct otr__notices *notices, struct otr_error *err)
 {
-	struct otr__slot *other;
+	struct otr__slot *other, *slot[2];
 	enum otr__slot_condition c[2];
 	struct otr_error why[2];
 	enum otr_status status;
@@ -101,9 +110,9 @@ otr__read_state(struct otr_io *io, const struct otr__header *header, struct otr_
 	if (other == NULL)
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 	*state = (struct otr__state){ .index = 0 };
-	status = read_slot(io, header, 0, state->bytes[0], &state->slot, &c[0], &why[0], err);
-	if (status == OTR_OK)
-		status = read_slot(io, header, 1, state->bytes[1], other, &c[1], &why[1], err);
+	slot[0] = &state->slot;
+	slot[1] = other;
+	status = read_slots(io, header, state->bytes, slot, c, why, err);
 	if (status != OTR_OK)
 		goto out;
 	if (!usable(c[0]) && !usable(c[1])) {
@@ -335,17 +344,20 @@ select_snapshot(struct otr *file, struct otr__snapshot *snapshot)
 	forget_meta(file);
 }
 
-enum otr_status
-otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
+static enum otr_status
+reread(struct otr *file, struct otr__notices *notices, bool *moved, struct otr_error *err)
 {
 	struct otr__state *state = malloc(sizeof *state);
 	enum otr_status status;
 
 	if (state == NULL)
 		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
-	status = otr__read_state(&file->io, &file->header, state, NULL, err);
+	status = otr__read_state(&file->io, &file->header, state, notices, err);
+	/* what was read before has been damaged since: a handle does not go back */
+	if (status == OTR_OK && state->damaged && state->slot.version < file->state.slot.version)
+		status = otr__fail(err, OTR_E_CORRUPT, "4.2-6", "the newest slot is damaged; the version before it is %llu", (unsigned long long)state->slot.version);
 	if (status == OTR_OK) {
-		*moved = state->slot.version != file->state.slot.version;
+		*moved = state->slot.version != file->state.slot.version && !(file->has_given_up && state->slot.version == file->given_up);
 		if (*moved) {
 			file->state = *state;
 			otr__store_forget(&file->store);
@@ -353,6 +365,12 @@ otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
 	}
 	free(state);
 	return status;
+}
+
+enum otr_status
+otr__db_reread(struct otr *file, bool *moved, struct otr_error *err)
+{
+	return reread(file, NULL, moved, err);
 }
 
 enum otr_status
@@ -447,10 +465,11 @@ use_other_slot(struct otr *file)
 	return done;
 }
 
-/* Opens the newest snapshot; where its root is bad, that of the other slot (SPEC 10.4-4). */
+/* Opens the newest snapshot; where its root is bad, that of the other slot (SPEC 10.4-4).  Of the notices the first ones are the header's. */
 static enum otr_status
-open_newest(struct otr *file, struct otr_error *err)
+open_newest(struct otr *file, size_t header_notices, struct otr_error *err)
 {
+	struct otr__notices fresh;
 	struct otr_error first, second;
 	uint64_t given_up;
 	bool moved = true;
@@ -461,14 +480,20 @@ open_newest(struct otr *file, struct otr_error *err)
 		status = otr__db_snapshot(file, file->state.slot.version, &file->snapshot, &first);
 		if (status != OTR_E_CORRUPT && status != OTR_E_TRUNCATED)
 			break;
-		if (otr__db_reread(file, &moved, &second) != OTR_OK)
+		fresh = file->notices;
+		fresh.n = header_notices;
+		if (reread(file, &fresh, &moved, &second) != OTR_OK)
 			break;
+		if (moved)
+			file->notices = fresh;           /* what was said of the slots was of the state before */
 	}
 	if (status == OTR_E_CORRUPT || status == OTR_E_TRUNCATED) {
 		given_up = file->state.slot.version;
 		if (use_other_slot(file) && otr__db_snapshot(file, file->state.slot.version, &file->snapshot, &second) == OTR_OK) {
 			notice(&file->notices, true, "version %llu cannot be read (page %lld: %.90s); version %llu is read", (unsigned long long)given_up,
 			    (long long)first.page, first.text, (unsigned long long)file->state.slot.version);
+			file->has_given_up = true;
+			file->given_up = given_up;
 			return OTR_OK;
 		}
 	}
@@ -481,10 +506,12 @@ static enum otr_status
 open_file(struct otr *file, bool at, uint64_t version, struct otr_error *err)
 {
 	struct otr__state *state = &file->state;
+	size_t header_notices;
 	enum otr_status status = otr__read_header(&file->io, &file->header, &file->notices, err);
 
 	if (status != OTR_OK)
 		return status;
+	header_notices = file->notices.n;
 	status = otr__read_state(&file->io, &file->header, state, &file->notices, err);
 	if (status != OTR_OK)
 		return status;
@@ -504,7 +531,7 @@ open_file(struct otr *file, bool at, uint64_t version, struct otr_error *err)
 		if (status == OTR_E_NOTFOUND || status == OTR_OK)
 			return status;
 	}
-	status = open_newest(file, err);
+	status = open_newest(file, header_notices, err);
 	if (status == OTR_OK && at)
 		status = otr_select_version(file, version, err);
 	return status;

@@ -30,6 +30,8 @@ struct otr {
 	struct otr_io io;
 	struct otr__header header;
 	struct otr__state state;
+	bool has_given_up;                      /* the newest slot's root is bad, so the state is the other one: */
+	uint64_t given_up;                      /* the version that is not to be come back to */
 	struct otr__store store;
 	struct otr__scratch *scratch;
 	struct otr__snapshot *snapshot;         /* the selected one */

@@ -621,7 +621,6 @@ read_headers(struct salvage *s, struct otr_error *err)
 		return otr__fail(err, OTR_E_TRUNCATED, "3.2-2", "truncated: %llu bytes, where an OTR file has at least 16384", (unsigned long long)size);
 	if (s->header.unsupported_columns != 0)
 		return otr__fail(err, OTR_E_UNSUPPORTED, "3.4", "a column's type is unknown, so its values cannot be written anew");
-	s->pages = size / s->header.schema.page_bytes;
 	s->first_page = s->header.schema.page_bytes < OTR__START_BYTES ? OTR__START_BYTES / s->header.schema.page_bytes : 1;
 	if (i == 1)
 		return find(s, err, OTR_PLACE_HEADER, 0, false, why[0].spec, "%s", why[0].text);
@@ -1034,11 +1033,28 @@ forget(struct salvage *s)
 	s->writing = s->again = false;
 }
 
+/* After the slots are read: a writer may have made the file longer for what they name. */
+static enum otr_status
+count_pages(struct salvage *s, struct otr_error *err)
+{
+	uint64_t size;
+	int failure = s->io.size(s->io.self, &size);
+
+	if (failure != 0)
+		return otr__fail_sys(err, failure, "cannot tell its size");
+	s->pages = size / s->header.schema.page_bytes;
+	return OTR_OK;
+}
+
 static enum otr_status
 attempt(struct salvage *s, struct otr_error *err)
 {
 	enum otr_status status = read_headers(s, err);
 
+	if (status == OTR_OK)
+		status = read_slots(s, err);
+	if (status == OTR_OK)
+		status = count_pages(s, err);
 	if (status != OTR_OK)
 		return status;
 	s->total = 2 * s->pages;
@@ -1048,9 +1064,7 @@ attempt(struct salvage *s, struct otr_error *err)
 	if (s->good == NULL || s->visited == NULL || s->scanned == NULL || !otr__store_init(&s->store, &s->io, &s->header) ||
 	    (s->rows.memory == NULL && !otr__rows_init(&s->rows, s->header.schema.columns, 64)))
 		return no_memory(err);
-	status = read_slots(s, err);
-	if (status == OTR_OK)
-		status = walk(s, err);
+	status = walk(s, err);
 	if (status == OTR_OK)
 		status = look_further(s, err);
 	if (status == OTR_OK && s->stretches > 0 && has_moved(s)) {

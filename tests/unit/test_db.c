@@ -276,6 +276,73 @@ test_not_ours(void)
 	CHECK(otr_open(one_dir, &(struct otr *){ NULL }, &err) == OTR_E_IO, "so is a directory");
 }
 
+static void
+flip(const char *path, uint64_t at)
+{
+	int fd = open(path, O_RDWR);
+	uint8_t byte;
+
+	if (fd < 0 || pread(fd, &byte, 1, (off_t)at) != 1)
+		abort();
+	byte ^= 1;
+	if (pwrite(fd, &byte, 1, (off_t)at) != 1 || close(fd) != 0)
+		abort();
+}
+
+/* The root of the newest version is bad, and a leaf of the version before it, which is not kept any more: what is read instead is damaged too. */
+static void
+test_damage_below_fallback(void)
+{
+	static struct otr_schema schema = { .columns = 1, .page_bytes = 4096, .column[0] = { .name = "v", .type = OTR_F64 } };
+	const struct otr_create_options options = { .policies = { .history = OTR_HISTORY_COUNT } };
+	const char *path = one_path("below.otr");
+	struct otr_commit_result r;
+	struct otr *file = NULL;
+	struct otr_cursor *c = NULL;
+	struct otr_rows rows;
+	struct otr_error err = { .text = "" };
+	enum otr_status status;
+	int64_t late;
+	double value = 1;
+
+	fill(ROWS);
+	late = t[ROWS - 1] - 1;
+	if (otr_create(path, &schema, &options, &err) != OTR_OK || one_append(path, t, v, ROWS, &r) != OTR_OK || one_append(path, &late, &value, 1, &r) != OTR_OK ||
+	    otr_open(path, &file, &err) != OTR_OK)
+		abort();
+	flip(path, file->state.slot.root.page * 4096 + 100);
+	flip(path, 4 * 4096 + 100);
+	otr_close(file);
+	file = NULL;
+	CHECK(otr_open(path, &file, &err) == OTR_OK && file->state.slot.version == 1, "10.4-4: the root of version 2 is bad, so version 1 is read");
+	status = file == NULL ? OTR_END : otr_cursor_open(file, INT64_MIN, INT64_MAX, 1, false, &c, &err);
+	while (status == OTR_OK)
+		status = otr_cursor_next(c, &rows, &err);
+	CHECK(status == OTR_E_CORRUPT, "10.4-5: a leaf of it is bad, too: damaged, since no writer moved on, and not expired");
+	otr_cursor_close(c);
+	otr_close(file);
+}
+
+/* A slot that was read is damaged under the handle. */
+static void
+test_refresh_of_damage(void)
+{
+	const char *path = one_path("refresh.otr");
+	struct otr_commit_result r;
+	struct otr_info info;
+	struct otr *file = NULL;
+
+	fill(2);
+	if (one_create(path, 4096, OTR_REPLACE) != OTR_OK || one_append(path, t, v, 1, &r) != OTR_OK || one_append(path, t + 1, v + 1, 1, &r) != OTR_OK ||
+	    otr_open(path, &file, NULL) != OTR_OK)
+		abort();
+	flip(path, 4096 + 300);                 /* version 2 stands in slot 0 */
+	CHECK(otr_refresh(file, NULL) == OTR_E_CORRUPT, "4.2-6: otr_refresh of a file whose newest slot was damaged says so");
+	otr_get_info(file, &info);
+	CHECK(info.version == 2 && one_read(file, NULL, NULL, 0) == 2, "and the handle does not go back to an older version");
+	otr_close(file);
+}
+
 int
 main(void)
 {
@@ -283,6 +350,8 @@ main(void)
 	test_cuts();
 	test_tears();
 	test_not_ours();
+	test_damage_below_fallback();
+	test_refresh_of_damage();
 	one_clean();
 	return tap_done();
 }
