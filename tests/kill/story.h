@@ -37,6 +37,7 @@
 
 static unsigned long long story_seed;
 static int story_bad;
+static bool story_power;                          /* the power goes, not the process alone */
 static const char *story_now = "";                /* what is being tried, for complaints */
 
 static inline unsigned
@@ -294,9 +295,8 @@ struct teller {
 static inline void
 teller_fails(const char *what, const struct otr_error *err)
 {
-	/* where the power went it is to be: the parent knows whether it did */
-	if (err->status == OTR_E_IO)
-		_exit(3);
+	if (story_power && err->status == OTR_E_IO)
+		_exit(3);              /* it is to be, once the power has gone */
 	printf("# %s: %s: %s\n", story_now, what, err->text);
 	(void)fflush(stdout);
 	_exit(1);
@@ -528,7 +528,7 @@ teller_runs_tools(struct teller *w)
 			well = tool_run("otr-append", (const char *const[]){ "--print-version", "-q", "-N", "--time-unit=ns", "--any-time", "-m", text, w->path, NULL },
 			    input, len, &version);
 		if (!well)
-			teller_fails(text, &(struct otr_error){ .status = OTR_E_IO });
+			teller_fails(text, &(struct otr_error){ .status = OTR_E_IO, .text = "the tool failed" });
 		teller_acks(w, &o, version);
 	}
 }
@@ -610,20 +610,25 @@ story_fork(void)
 	return pid;
 }
 
-/* Kills the child and what it started.  Whether it was still at work (or had no disk any more, where that may be). */
-static inline bool
-story_kill(pid_t pid, bool may_fail)
+/* Kills the child and what it started.  It must have been at work; or have had no disk any more. */
+static inline void
+story_kill(pid_t pid)
 {
 	int status = 0;
+	char text[64];
 
 	if (kill(-pid, SIGKILL) != 0)
 		(void)kill(pid, SIGKILL);
-	if (waitpid(pid, &status, 0) != pid)
-		return false;
+	while (waitpid(pid, &status, 0) != pid)
+		if (errno != EINTR)
+			abort();
 	/* a tool that the child started is ours now (story_prepare), and has the lock until it has ended */
 	while (waitpid(-pid, NULL, 0) > 0)
 		;
-	return (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) || (may_fail && WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	if ((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) || (story_power && WIFEXITED(status) && WEXITSTATUS(status) == 3))
+		return;
+	(void)snprintf(text, sizeof text, "%s %d", WIFEXITED(status) ? "status" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	story_complain("a writer ended by itself", text);
 }
 
 /* All that was told; the caller's, freed with free. */
@@ -721,7 +726,7 @@ story_log(struct story *s, struct otr *file, struct told *found, uint64_t newest
 
 /* Each writer's commits are in its order, and at most its last one was not acknowledged. */
 static inline void
-story_orders(const struct story *s, const struct told *found, uint64_t newest, const struct ack *ack, size_t acks)
+story_orders(const struct story *s, const struct told *found, uint64_t newest, const struct ack *ack, size_t acks, size_t surely)
 {
 	uint64_t u, w;
 	size_t i;
@@ -731,6 +736,8 @@ story_orders(const struct story *s, const struct told *found, uint64_t newest, c
 		char text[96];
 
 		op_text(&ack[i].op, text);
+		if (i >= surely && ack[i].version > newest)
+			continue;
 		if (ack[i].version <= s->last || ack[i].version > newest || !t->known || !op_equal(&t->op, &ack[i].op))
 			story_complain("an acknowledged commit is not there", text);
 	}
@@ -749,10 +756,10 @@ story_orders(const struct story *s, const struct told *found, uint64_t newest, c
 
 /*
  * The file after its writers died: the version is the last acknowledged, or one more for each of them, and rows, metadata, an older version and otr_verify are as they
- * should be.  The model follows.
+ * should be.  The model follows.  surely: how many of the first acknowledgements came before the end of the power, so that names are certain.
  */
 static inline void
-story_check(struct story *s, const struct ack *ack, size_t acks, unsigned writers, bool power)
+story_check(struct story *s, const struct ack *ack, size_t acks, size_t surely, unsigned writers)
 {
 	static struct told found[STORY_VERSIONS_MAX];
 	struct otr *file;
@@ -761,25 +768,30 @@ story_check(struct story *s, const struct ack *ack, size_t acks, unsigned writer
 	struct otr_meta entry;
 	struct rows older = { .n = 0 };
 	const char *notice;
-	uint64_t acked = s->last, u;
+	uint64_t acked = s->last, told = s->last, u;
 	size_t i, least = 0;
 	bool fallback = false, torn;
 	enum otr_status status;
 	char text[64];
 
-	for (i = 0; i < acks; i++)
-		if (ack[i].version > acked)
+	while (surely < acks && ack[surely].op.kind != 'c')
+		surely++;              /* only a new name may be missing, and what came after it */
+	for (i = 0; i < acks; i++) {
+		if (ack[i].version > acked && i < surely)
 			acked = ack[i].version;
+		if (ack[i].version > told)
+			told = ack[i].version;
+	}
 	if (otr_open(s->path, &file, &err) != OTR_OK) {
 		story_complain("cannot be opened", err.text);
 		return;
 	}
 	for (i = 0; (notice = otr_notice(file, i, &fallback)) != NULL; i++)
-		if (fallback || !power)
+		if (fallback || !story_power)
 			story_complain("notice", notice);
 	otr_get_info(file, &info);
 	(void)snprintf(text, sizeof text, "%" PRIu64 ", acknowledged %" PRIu64, info.version, acked);
-	if (info.version < acked || info.version > acked + writers + s->torn || info.version >= STORY_VERSIONS_MAX) {
+	if (info.version < acked || info.version > told + writers + s->torn || info.version >= STORY_VERSIONS_MAX) {
 		story_complain("version", text);
 		goto out;
 	}
@@ -788,7 +800,7 @@ story_check(struct story *s, const struct ack *ack, size_t acks, unsigned writer
 	for (i = 0; i < acks; i++)                        /* those that the history does not keep */
 		if (ack[i].version > s->last && ack[i].version < info.oldest_version && ack[i].version <= info.version)
 			found[ack[i].version] = (struct told){ .known = true, .op = ack[i].op };
-	story_orders(s, found, info.version, ack, acks);
+	story_orders(s, found, info.version, ack, acks, surely);
 	for (u = s->last + 1; u <= info.version; u++) {
 		if (!found[u].known) {
 			if (!s->torn && u >= info.oldest_version)
@@ -815,7 +827,7 @@ story_check(struct story *s, const struct ack *ack, size_t acks, unsigned writer
 out:
 	otr_close(file);
 	rows_free(&older);
-	torn = story_verify(s->path, power);
+	torn = story_verify(s->path, story_power);
 	s->torn = torn;
 }
 
@@ -843,10 +855,10 @@ story_check_made(const char *path, unsigned id, const struct story *copied)
 
 /*
  * After creations: of what was acknowledged each name is there, one more at the most, and all are whole.  Removes them.  The number of temporary files that
- * were left, which go too; with CREATE_OVER there may be one, a second name of a whole file.
+ * were left, which go too; with CREATE_OVER there may be one, a second name of a whole file.  surely: how many of what was told must be there.
  */
 static inline unsigned
-story_check_creations(const char *dir, unsigned id, enum creation how, const struct story *copied, const struct ack *ack, size_t acks)
+story_check_creations(const char *dir, unsigned id, enum creation how, const struct story *copied, const struct ack *ack, size_t acks, size_t surely)
 {
 	unsigned made = 0, temporary = 0, most = 0, k;
 	const struct dirent *e;
@@ -873,9 +885,12 @@ story_check_creations(const char *dir, unsigned id, enum creation how, const str
 		}
 		(void)unlink(path);
 	}
+	(void)fsync(dirfd(d));         /* else the next power cut brings them back */
 	(void)closedir(d);
-	if (how == CREATE_OVER ? made != (most > 0) || most < acks || most > acks + 1 : made < acks || made > acks + 1 || most != made)
-		story_complain("a created file is missing, or one too many", "");
+	if (how == CREATE_OVER ? made != (most > 0) || most < surely || most > acks + 1 : made < surely || made > acks + 1 || most != made) {
+		(void)snprintf(path, sizeof path, "%u files, the last is %u, %zu acknowledged", made, most, acks);
+		story_complain("a created file is missing, or one too many", path);
+	}
 	for (k = 0; k < acks; k++)
 		if (ack[k].op.k != k + 1)
 			story_complain("creations in another order", "");
@@ -897,6 +912,8 @@ story_temporaries(const char *dir)
 			(void)unlink(path);
 			n++;
 		}
+	if (d != NULL && n > 0)
+		(void)fsync(dirfd(d));
 	if (d != NULL)
 		(void)closedir(d);
 	return n;
