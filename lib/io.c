@@ -137,6 +137,18 @@ file_write_synced(void *self, uint64_t offset, const void *bytes, size_t len, bo
 }
 #endif
 
+/* open, made again where a signal came in: a device or a file system of the network or of a process may take its time. */
+static int
+open_again(const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = open(path, flags, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
 /* The directory part of a path: the caller's, freed with free; NULL: out of memory. */
 static char *
 directory_of(const char *path)
@@ -169,7 +181,7 @@ file_sync_directory(void *self)
 	dir = directory_of(f->path);
 	if (dir == NULL)
 		return ENOMEM;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open_again(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0) {
 		result = errno;
 	} else {
@@ -270,7 +282,7 @@ file_pause(void *self, int64_t ns)
 static int
 file_random(void *self, void *bytes, size_t len)
 {
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	int fd = open_again("/dev/urandom", O_RDONLY | O_CLOEXEC, 0);
 	size_t got = 0;
 	int result;
 
@@ -348,7 +360,7 @@ otr__io_open(const char *path, bool writable, struct otr_io *io, struct otr_erro
 	struct file *f;
 	enum otr_status status;
 	/* O_NONBLOCK until it is known to be a regular file: the open of a FIFO must not hang */
-	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = open_again(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 
 	if (fd < 0)
 		return otr__fail_sys(err, errno, "cannot open");
@@ -424,7 +436,7 @@ open_unnamed(const char *path)
 
 	if (dir == NULL)
 		return -1;
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	fd = open_again(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
 	free(dir);
 	if (fd < 0)
 		return -1;
@@ -461,7 +473,7 @@ otr__io_create(const char *path, struct otr_io *io, struct otr_error *err)
 		name = temporary_name(path, &failure);
 		if (name == NULL)
 			break;
-		fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+		fd = open_again(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
 		failure = errno;
 		if (fd < 0 && failure != EEXIST)
 			break;
