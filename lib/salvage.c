@@ -758,6 +758,15 @@ has_moved(struct salvage *s)
 	return moved;
 }
 
+/* Whether a writer has made the file longer since it was measured, which was before its slots were read: then they may name pages behind that end. */
+static bool
+has_grown(struct salvage *s)
+{
+	uint64_t size;
+
+	return s->state.slot.page_count > s->pages && s->io.size(s->io.self, &size) == 0 && size / s->header.schema.page_bytes > s->pages;
+}
+
 /* ---- scan ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Whether a page may stand in for anything that is lost. */
@@ -1049,6 +1058,10 @@ attempt(struct salvage *s, struct otr_error *err)
 	    (s->rows.memory == NULL && !otr__rows_init(&s->rows, s->header.schema.columns, 64)))
 		return no_memory(err);
 	status = read_slots(s, err);
+	if (status == OTR_OK && has_grown(s)) {
+		s->again = true;
+		return OTR_E_EXPIRED;
+	}
 	if (status == OTR_OK)
 		status = walk(s, err);
 	if (status == OTR_OK)
