@@ -109,6 +109,7 @@ $(PROGRAMS): $(B)/%: $(B)/tools/%.o $(B)/tools.a $(B)/libotr.a
 
 # This one stands between the library and its system calls and allocations.
 $(B)/tests/calls/test_calls: LDFLAGS += @tests/calls/flags
+$(B)/tests/calls/test_calls: tests/calls/flags
 # A test of a module of tools/ links tools.a too; it comes before libotr.a, which it uses.
 $(TOOL_TESTS): $(B)/tools.a
 $(TESTS) $(POWER): $(B)/tests/%: tests/%.c $(B)/libotr.a $(B)/flags
