@@ -42,6 +42,7 @@ TESTS        := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/*/test_*.c))
 TOOL_TESTS   := $(filter $(TOOL_MODULES:%=$(B)/tests/unit/test_%),$(TESTS))
 FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS      := $(FUZZ:%=$(B)/tests/fuzz/fuzz_%)
+POWER        := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/power/*.c))
 EXAMPLES     := $(patsubst %.c,$(B)/%,$(wildcard examples/*.c bench/*.c))
 
 LIB_OBJECTS  := $(SOURCES:%.c=$(B)/%.o)
@@ -76,7 +77,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests locales unit check ci static seeds fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
+.PHONY: all tools tests locales unit check ci static seeds power fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -106,9 +107,12 @@ $(PROGRAMS): $(B)/%: $(B)/tools/%.o $(B)/tools.a $(B)/libotr.a
 	$(SAY) LD $@
 	$(Q)$(LINK) $(PIE) -o $@ $^ -lpopt -lz -lm
 
+# This one stands between the library and its system calls and allocations.
+$(B)/tests/calls/test_calls: LDFLAGS += @tests/calls/flags
+$(B)/tests/calls/test_calls: tests/calls/flags
 # A test of a module of tools/ links tools.a too; it comes before libotr.a, which it uses.
 $(TOOL_TESTS): $(B)/tools.a
-$(TESTS): $(B)/tests/%: tests/%.c $(B)/libotr.a $(B)/flags
+$(TESTS) $(POWER): $(B)/tests/%: tests/%.c $(B)/libotr.a $(B)/flags
 	$(SAY) TEST $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -Itests/unit $(HARDEN_LD) $(LDFLAGS) -o $@ $< $(filter %tools.a,$^) $(B)/libotr.a $(if $(filter %tools.a,$^),-lpopt) -lz -lm
@@ -137,16 +141,18 @@ build/locale/%.UTF-8/LC_CTYPE:
 	$(Q)mkdir -p build/locale
 	$(Q)localedef --no-archive -i $* -f UTF-8 build/locale/$*.UTF-8 2>/dev/null || { rm -rf build/locale/$*.UTF-8; echo 'no locale $*.UTF-8'; }
 
--include $(FUZZERS:=.d) $(B)/tests/fuzz/driver.d $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TOOLS:%=$(B)/tools/%.d) $(TESTS:=.d) $(EXAMPLES:=.d)
+-include $(FUZZERS:=.d) $(B)/tests/fuzz/driver.d $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TOOLS:%=$(B)/tools/%.d) $(TESTS:=.d) $(POWER:=.d) $(EXAMPLES:=.d)
 
 # ---- proving -----------------------------------------------------------------------------------------------------------
-tests: all $(TESTS) $(EXAMPLES) $(FUZZERS) build/fuzz/made locales       ## build what `check` runs, without running it
+tests: all $(TESTS) $(POWER) $(EXAMPLES) $(FUZZERS) build/fuzz/made locales       ## build what `check` runs, without running it
 unit: $(TESTS)                                 ## the unit tests alone
 	$(Q)tests/run -b $(B) $(TESTS)
 check: tests                                   ## every test; the last line is `N passed, N failed, N skipped`
 	$(Q)tests/run -b $(B) $(TESTS) $(wildcard tests/*.bats tests/*/*.bats tests/check-* tests/*/check-*)
 seeds: tests                                   ## seeded bugs (tests/seeds): each must be caught by the test that it names
 	$(Q)tests/seeds/run $(B)
+power: all $(POWER)                            ## CUTS=n power cuts (100) on a loop device: for root, else skipped; FS=xfs, SEED=n
+	$(Q)tests/run -b $(B) $(POWER)
 fuzzers: $(FUZZERS) build/fuzz/made            ## the fuzz targets and their corpus, without running them
 fuzz:                                          ## each fuzz target for FUZZ_SECONDS, two at a time: by libFuzzer under sanitizers, or as there is
 	$(Q)if $(FUZZ_CLANG) -x c -c -fsanitize=fuzzer-no-link,address,undefined -o /dev/null /dev/null 2>/dev/null; then \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * create.c - making an empty series (SPEC 10.3): under a temporary name, synced, locked, linked into place.  Either the name does not exist afterwards, or it
+ * create.c - making an empty series (SPEC 10.3): without a name, or under a temporary one, synced, locked, linked into place.  Either the name does not exist afterwards, or it
  * names a whole file.
  */
 #include <errno.h>

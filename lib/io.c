@@ -27,11 +27,15 @@
 #define SETLK F_SETLK
 #endif
 
+#define NAME_ATTEMPTS 100
+#define PROC_ROOM 32             /* /proc/self/fd/ and a number */
+
 struct file {
 	int fd;
 	bool borrowed;           /* fd is the caller's */
 	char *path;              /* NULL for a borrowed fd */
 	char *temporary;         /* name that close removes, or NULL */
+	bool unnamed;            /* made without a name, and not published yet */
 };
 
 static int
@@ -133,6 +137,18 @@ file_write_synced(void *self, uint64_t offset, const void *bytes, size_t len, bo
 }
 #endif
 
+/* open, made again where a signal came in: a device or a file system of the network or of a process may take its time. */
+static int
+open_again(const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = open(path, flags, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
 /* The directory part of a path: the caller's, freed with free; NULL: out of memory. */
 static char *
 directory_of(const char *path)
@@ -165,7 +181,7 @@ file_sync_directory(void *self)
 	dir = directory_of(f->path);
 	if (dir == NULL)
 		return ENOMEM;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open_again(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0) {
 		result = errno;
 	} else {
@@ -266,7 +282,7 @@ file_pause(void *self, int64_t ns)
 static int
 file_random(void *self, void *bytes, size_t len)
 {
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	int fd = open_again("/dev/urandom", O_RDONLY | O_CLOEXEC, 0);
 	size_t got = 0;
 	int result;
 
@@ -344,7 +360,7 @@ otr__io_open(const char *path, bool writable, struct otr_io *io, struct otr_erro
 	struct file *f;
 	enum otr_status status;
 	/* O_NONBLOCK until it is known to be a regular file: the open of a FIFO must not hang */
-	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = open_again(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 
 	if (fd < 0)
 		return otr__fail_sys(err, errno, "cannot open");
@@ -377,42 +393,96 @@ otr__io_open_fd(int fd, struct otr_io *io, struct otr_error *err)
 	return OTR_OK;
 }
 
-enum otr_status
-otr__io_create(const char *path, struct otr_io *io, struct otr_error *err)
+/* A name in path's directory that nobody has: the caller's, freed with free; NULL: *failure says why. */
+static char *
+temporary_name(const char *path, int *failure)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
-	char *dir = directory_of(path);
-	char *name = NULL;
-	size_t room;
-	struct file *f;
-	int fd = -1, attempt, failure = ENOMEM;
+	char *dir = directory_of(path), *name = NULL;
+	uint8_t noise[10];
+	char tail[11];
+	size_t room, i;
 
+	*failure = ENOMEM;
 	if (dir == NULL)
-		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+		return NULL;
 	room = strlen(dir) + 32;
-	name = malloc(room);
-	for (attempt = 0; name != NULL && attempt < 100 && fd < 0; attempt++) {
-		uint8_t noise[10];
-		char tail[11];
-		size_t i;
-
-		failure = file_random(NULL, noise, sizeof noise);
-		if (failure != 0)
-			break;
+	*failure = file_random(NULL, noise, sizeof noise);
+	if (*failure == 0) {
+		name = malloc(room);
+		*failure = ENOMEM;
+	}
+	if (name != NULL) {
 		for (i = 0; i < sizeof noise; i++)
 			tail[i] = digits[noise[i] & 31];
 		tail[sizeof noise] = '\0';
 		(void)snprintf(name, room, "%s/.otr-%s.tmp", dir, tail);
-		fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+	}
+	free(dir);
+	return name;
+}
+
+/*
+ * A file without a name, of which nothing is left if its maker is killed; -1: there is none to be had, and why does not matter, since a name is tried then.  It gets its
+ * name through /proc, so that has to be there.
+ */
+static int
+open_unnamed(const char *path)
+{
+#ifdef O_TMPFILE
+	char *dir = directory_of(path), at[PROC_ROOM];
+	struct stat mine, named;
+	int fd;
+
+	if (dir == NULL)
+		return -1;
+	fd = open_again(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	free(dir);
+	if (fd < 0)
+		return -1;
+	(void)snprintf(at, sizeof at, "/proc/self/fd/%d", fd);
+	if (fstat(fd, &mine) == 0 && stat(at, &named) == 0 && mine.st_dev == named.st_dev && mine.st_ino == named.st_ino)
+		return fd;
+	(void)close(fd);
+#else
+	(void)path;
+#endif
+	return -1;
+}
+
+/* Gives an unnamed file its name; 0 or an errno value. */
+static int
+link_unnamed(int fd, const char *name)
+{
+	char at[PROC_ROOM];
+
+	(void)snprintf(at, sizeof at, "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, at, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+enum otr_status
+otr__io_create(const char *path, struct otr_io *io, struct otr_error *err)
+{
+	char *name = NULL;
+	struct file *f;
+	int fd = open_unnamed(path), attempt, failure = 0;
+	bool unnamed = fd >= 0;
+
+	for (attempt = 0; attempt < NAME_ATTEMPTS && fd < 0; attempt++) {
+		free(name);
+		name = temporary_name(path, &failure);
+		if (name == NULL)
+			break;
+		fd = open_again(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
 		failure = errno;
 		if (fd < 0 && failure != EEXIST)
 			break;
 	}
-	free(dir);
 	f = fd < 0 ? NULL : new_file(fd, false, path);
 	if (f == NULL) {
 		if (fd >= 0) {
-			(void)unlink(name);
+			if (name != NULL)
+				(void)unlink(name);
 			(void)close(fd);
 		}
 		free(name);
@@ -421,7 +491,48 @@ otr__io_create(const char *path, struct otr_io *io, struct otr_error *err)
 		return otr__fail_sys(err, failure, "cannot make a file in its directory");
 	}
 	f->temporary = name;
+	f->unnamed = unnamed;
 	fill(io, f);
+	return OTR_OK;
+}
+
+/* A rename needs a name to begin with. */
+static enum otr_status
+name_unnamed(struct file *f, struct otr_error *err)
+{
+	int attempt, failure = EEXIST;
+
+	for (attempt = 0; attempt < NAME_ATTEMPTS && failure == EEXIST; attempt++) {
+		char *name = temporary_name(f->path, &failure);
+
+		if (name == NULL)
+			break;
+		failure = link_unnamed(f->fd, name);
+		if (failure == 0) {
+			f->temporary = name;
+			f->unnamed = false;
+		} else {
+			free(name);
+		}
+	}
+	if (failure == ENOMEM)
+		return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
+	return failure == 0 ? OTR_OK : otr__fail_sys(err, failure, "cannot link into its directory");
+}
+
+/* The new file's own name, which nobody may have. */
+static enum otr_status
+link_into_place(struct file *f, struct otr_error *err)
+{
+	int failure = f->unnamed ? link_unnamed(f->fd, f->path) : link(f->temporary, f->path) == 0 ? 0 : errno;
+
+	if (failure == EEXIST)
+		return otr__fail(err, OTR_E_EXISTS, "", "exists already");
+	if (failure != 0)
+		return otr__fail_sys(err, failure, "cannot link into place");
+	f->unnamed = false;
+	if (f->temporary != NULL)
+		(void)unlink(f->temporary);                          /* a second name of a whole file: harmless if it stays */
 	return OTR_OK;
 }
 
@@ -430,6 +541,7 @@ otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err)
 {
 	struct file *f = io->self;
 	struct stat old;
+	enum otr_status status = OTR_OK;
 	int failure;
 
 	if (replace && lstat(f->path, &old) == 0) {
@@ -444,17 +556,16 @@ otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err)
 	failure = file_lock(f);
 	if (failure != 0)
 		return otr__fail_sys(err, failure, "cannot lock");
-	if (replace) {
-		if (rename(f->temporary, f->path) != 0)
-			return otr__fail_sys(err, errno, "cannot rename into place");
+	if (!replace) {
+		status = link_into_place(f, err);
 	} else {
-		if (link(f->temporary, f->path) != 0) {
-			if (errno == EEXIST)
-				return otr__fail(err, OTR_E_EXISTS, "", "exists already");
-			return otr__fail_sys(err, errno, "cannot link into place");
-		}
-		(void)unlink(f->temporary);                          /* a second name of a whole file: harmless if it stays */
+		if (f->unnamed)
+			status = name_unnamed(f, err);
+		if (status == OTR_OK && rename(f->temporary, f->path) != 0)
+			status = otr__fail_sys(err, errno, "cannot rename into place");
 	}
+	if (status != OTR_OK)
+		return status;
 	free(f->temporary);
 	f->temporary = NULL;
 	failure = file_sync_directory(f);

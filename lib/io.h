@@ -38,7 +38,10 @@ struct otr_io {
 OTR_MUST_CHECK enum otr_status otr__io_open(const char *path, bool writable, struct otr_io *io, struct otr_error *err);
 /* Borrows fd, which must be a regular file. */
 OTR_MUST_CHECK enum otr_status otr__io_open_fd(int fd, struct otr_io *io, struct otr_error *err);
-/* A new file under a temporary name in path's directory; gone when closed without otr__io_publish. */
+/*
+ * A new file in path's directory, without a name where the system has such files, else under a temporary one; gone when closed without otr__io_publish, and the unnamed one
+ * also when the process is killed.
+ */
 OTR_MUST_CHECK enum otr_status otr__io_create(const char *path, struct otr_io *io, struct otr_error *err);
 /* Syncs a file made by otr__io_create, locks it, links it to path (replace: renames it over path, keeping mode and owner), syncs the directory, unlocks. */
 OTR_MUST_CHECK enum otr_status otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err);

@@ -145,8 +145,8 @@ struct otr_create_options {
 };
 
 /*
- * Makes an empty series at path: under a temporary name in the same directory, synced, locked, linked (or renamed) into place, the
- * directory synced (SPEC 10.3).
+ * Makes an empty series at path: without a name or under a temporary one in the same directory, synced, locked, linked (or renamed) into
+ * place, the directory synced (SPEC 10.3).
  * Returns OTR_OK; OTR_E_ARG for a schema, policy or metadata outside its limits; OTR_E_LIMIT for metadata of more than a sixteenth of max_bytes; OTR_E_EXISTS if path exists (with replace: if it is no
  * regular file); OTR_E_BUSY; OTR_E_IO; OTR_E_NOMEM.  After any failure no new name is left behind.
  */
