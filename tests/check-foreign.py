@@ -10,23 +10,20 @@ import subprocess
 import sys
 import tempfile
 
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BIN = os.environ.get('OTR_BIN', os.path.join(TOP, 'build/release'))
-READER = os.path.join(TOP, 'tests/otr_reader.py')
-MINIMAL = os.path.join(TOP, 'examples/otr_dump.py')
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import spec_check as spec  # noqa: E402
 
-
-def sh(*argv, text=None):
-    env = dict(os.environ, PYTHONDONTWRITEBYTECODE='1')
-    return subprocess.run(argv, input=text, capture_output=True, encoding='utf-8', env=env)
+BIN = os.environ.get('OTR_BIN', os.path.join(spec.TOP, 'build/release'))
 
 
 def tool(name, *argv, text=None):
-    return sh(os.path.join(BIN, name), *argv, text=text)
+    return subprocess.run([os.path.join(BIN, name), *argv], input=text, capture_output=True, encoding='utf-8')
 
 
 def foreign(*argv):
-    return sh(sys.executable, READER, *argv)
+    """(status, stdout, stderr) of the independent reader."""
+    return spec.run(spec.reader.main, list(argv))
 
 
 def value(rnd, typ):
@@ -73,17 +70,18 @@ def run(seed, folder):
         if r.returncode:
             return 'otr-append: ' + r.stderr
         versions[r.stdout.split()[-1]] = tool('otr-dump', path).stdout
-    r = foreign('--verify', path)
-    if r.returncode or r.stderr:
-        return 'verify: ' + r.stdout + r.stderr
+    spec.reader.parsed = {}                             # versions share pages
+    status, out, err = foreign('--verify', path)
+    if status or err:
+        return 'verify: ' + out + err
     for v, want in versions.items():
-        r = foreign('--at', v, path)
-        if r.stdout != want:
-            return 'version %s: %s' % (v, r.stderr)
+        status, out, err = foreign('--at', v, path)
+        if status or out != want:
+            return 'version %s: status %d, or it differs: %s' % (v, status, err)
     newest = list(versions.values())[-1]
-    r = sh(sys.executable, MINIMAL, path)
-    if r.stdout != newest:
-        return 'appendix B: ' + r.stderr
+    status, out, err = spec.run(spec.appendix_b, [path])
+    if out != newest:
+        return 'appendix B: ' + err
     return ''
 
 

@@ -5,9 +5,6 @@ The independent reader (tests/otr_reader.py, written from SPEC.md alone) must gi
 time, the log as otr-log, the metadata of each version, and find no fault; appendix B the newest version. SEEDS=1,2,3 or FROM=a TO=b (b not
 included) chooses the runs, STEPS=n their length; KEEP=DIR keeps the file and the commands of a run that fails.
 """
-import contextlib
-import importlib.util
-import io
 import os
 import random
 import re
@@ -17,20 +14,12 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BIN = os.environ.get('OTR_BIN', os.path.join(TOP, 'build/release'))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import spec_check as spec  # noqa: E402
+
+BIN = os.environ.get('OTR_BIN', os.path.join(spec.TOP, 'build/release'))
 START = 1700000000
 TYPES = ['f64', 'f64', 'f32', 'i64', 'i32', 'bool']
-
-
-def load(path, name):
-    spec = importlib.util.spec_from_file_location(name, os.path.join(TOP, path))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reader = load('tests/otr_reader.py', 'otr_reader')
 
 
 def tool(name, *argv, text=None):
@@ -38,11 +27,8 @@ def tool(name, *argv, text=None):
 
 
 def foreign(*argv):
-    """(status, stdout, stderr) of the independent reader, in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = reader.main(list(argv))
-    return status, out.getvalue(), err.getvalue()
+    """(status, stdout, stderr) of the independent reader."""
+    return spec.run(spec.reader.main, list(argv))
 
 
 def value(rnd, typ):
@@ -160,6 +146,7 @@ class Series:
     def check(self, deep):
         """Compares what can be asked of the file; the number of versions that were."""
         p = self.path
+        spec.reader.parsed = {}                                 # versions share pages
         status, out, err = foreign('--verify', p)
         if status:
             raise Fault('--verify: ' + (out + err)[:1500])
@@ -190,9 +177,9 @@ class Series:
             if not theirs.returncode or not mine[0]:
                 raise Fault('version %d is pruned: otr-dump %d, reader %d' % (oldest - 1, theirs.returncode, mine[0]))
         newest = tool('otr-dump', '-q', p).stdout
-        r = subprocess.run([sys.executable, os.path.join(TOP, 'examples/otr_dump.py'), p], capture_output=True, encoding='utf-8')
-        if r.stdout != newest and 'flags 2' not in r.stderr and 'flags 3' not in r.stderr:
-            raise Fault('appendix B: %d %s' % (r.returncode, r.stderr.strip()[:300]))
+        status, out, err = spec.run(spec.appendix_b, [p])
+        if out != newest and 'flags 2' not in err and 'flags 3' not in err:
+            raise Fault('appendix B: %s %s' % (status, err.strip()[:300]))
         return len(versions)
 
 

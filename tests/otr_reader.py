@@ -14,6 +14,7 @@ Classes R0, R1, R2, D and V of SPEC.md section 12; shares no code with lib/.
 Status: 0 done, 1 verify has findings (4: none, but it met what it does not know), 2 wrong command or no such version,
 4 not OTR, truncated, damaged, too new or unsupported, 5 the file cannot be read.
 """
+import functools
 import os
 import re
 import struct
@@ -145,8 +146,11 @@ class Column:
         return {BOOL: 1, I32: 4, F32: 4}.get(self.type, 8)
 
 
+CONTROL = {allowed: re.compile('[\x00-\x1f\x7f-\x9f]' if not allowed else '[\x00-\x08\x0b-\x1f\x7f-\x9f]') for allowed in ('', '\n\t')}
+
+
 def control(s, allowed=''):
-    return any((ord(c) < 32 or 127 <= ord(c) < 160) and c not in allowed for c in s)
+    return CONTROL[allowed].search(s) is not None
 
 
 def text_at(b, where, rule, allowed=''):
@@ -161,6 +165,7 @@ def text_at(b, where, rule, allowed=''):
 
 class Header:
     def __init__(self, b, where):
+        self.raw = bytes(b)
         if u32(b, 8) != crc32(b[12:4096]):
             damaged(where, 'crc is wrong', '3')
         self.major, self.minor = u16(b, 12), u16(b, 14)
@@ -1094,6 +1099,19 @@ class Leaf:
     pass
 
 
+# Pages that were parsed and found sound, by their bytes and the header's: a program that asks for many versions in one process sets it to {}.
+parsed = None
+
+
+def once(key, parse, *args):
+    """parse(*args), or what it gave before for the same key."""
+    if parsed is None:
+        return parse(*args)
+    if key not in parsed:
+        parsed[key] = parse(*args)
+    return parsed[key]
+
+
 class Otr:
     def __init__(self, path, warn=None, deflate=True):
         self.warnings = []
@@ -1237,6 +1255,9 @@ class Otr:
         return b
 
     def parse_leaf(self, b, where):
+        return once((self.deflate, self.header.raw, b), self.new_leaf, b, where)
+
+    def new_leaf(self, b, where):
         C = len(self.columns)
         rows, used = u32(b, 40), u32(b, 44)
         if not 1 <= rows <= 65535 or rows * (C + 1) > 1 << 18:
@@ -1335,7 +1356,7 @@ class Otr:
     def log_page(self, ref, limit):
         where = 'page %d' % ref[0]
         b = self.page(ref, (3,), 0, limit, where)
-        p = parse_log_page(b, self.header, where)
+        p = once((LogPage, self.header.raw, b), parse_log_page, b, self.header, where)
         p.ref, p.where = ref, where
         if p.prev != NOWHERE and p.prev[1] >= ref[1] or p.skip != NOWHERE and p.skip[1] >= ref[1]:
             damaged(where, 'a link to a page that is not older', '4.5-4')
@@ -1895,12 +1916,16 @@ def civil(days):
     return yoe + era * 400 + (m <= 2), m, doy - (153 * mp + 2) // 5 + 1
 
 
-def time_text(t, digits):
-    s, ns = divmod(t, 10 ** 9)
+@functools.lru_cache(65536)                        # versions of a file have the same rows
+def second_text(s):
     d, s = divmod(s, 86400)
     y, m, day = civil(d)
-    frac = '.' + ('%09d' % ns)[:digits] if digits else ''
-    return '%04d-%02d-%02dT%02d:%02d:%02d%sZ' % (y, m, day, s // 3600, s // 60 % 60, s % 60, frac)
+    return '%04d-%02d-%02dT%02d:%02d:%02d' % (y, m, day, s // 3600, s // 60 % 60, s % 60)
+
+
+def time_text(t, digits):
+    s, ns = divmod(t, 10 ** 9)
+    return '%s.%sZ' % (second_text(s), ('%09d' % ns)[:digits]) if digits else second_text(s) + 'Z'
 
 
 def shape(digits, e, neg):
@@ -1919,6 +1944,17 @@ def shape(digits, e, neg):
 
 def shortest32(bits):
     """Shortest digits and exponent of a positive finite f32."""
+    if bits & 0x7FFFFF and bits < 0x7F7FFFFF:           # as far below as above: the nearest number of p digits is the one, if any is
+        v = f32_of(bits)
+        lo, hi = (f32_of(bits - 1) + v) / 2, (v + f32_of(bits + 1)) / 2
+        for p in range(9):
+            text = '%.*e' % (p, v)
+            x = float(text)
+            if x in (lo, hi):                           # which side of it the digits are, a float does not tell
+                break
+            if lo < x < hi:
+                digits, _, e = text.partition('e')
+                return digits.replace('.', '').rstrip('0'), int(e)
     v = Fraction(f32_of(bits))
     below = Fraction(f32_of(bits - 1))
     above = Fraction(f32_of(bits + 1)) if bits + 1 < 0x7F800000 else v + (v - below)
@@ -1940,6 +1976,7 @@ def shortest32(bits):
     raise AssertionError
 
 
+@functools.lru_cache(65536)
 def float_text(typ, bits):
     wide = typ == F64
     inf, quiet = (0x7FF0000000000000, 0x7FF8000000000000) if wide else (0x7F800000, 0x7FC00000)
@@ -2001,11 +2038,13 @@ def dump(o, V, names, out):
         if not o.columns[i].known:
             raise OtrError('unsupported', 'column "%s"' % o.columns[i].name, 'column type %d' % o.columns[i].type, '3.4')
     out.write(','.join(['time'] + [quoted(o.columns[i].name) for i in which]) + '\n')
+    columns, digits = [(i, o.columns[i].type) for i in which], rec.time_digits
     for t, values in rows:
-        for i in which:
-            if i in unsupported:
-                raise unsupported[i]
-        out.write(','.join([time_text(t, rec.time_digits)] + [value_text(o.columns[i].type, values[i]) for i in which]) + '\n')
+        if unsupported:
+            for i in which:
+                if i in unsupported:
+                    raise unsupported[i]
+        out.write(','.join([time_text(t, digits)] + [value_text(typ, values[i]) for i, typ in columns]) + '\n')
 
 
 def root_is_bad(o):
