@@ -77,7 +77,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests locales unit check ci static seeds power fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
+.PHONY: all tools tests locales unit check ci sanitized static seeds power fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -145,10 +145,17 @@ build/locale/%.UTF-8/LC_CTYPE:
 
 # ---- proving -----------------------------------------------------------------------------------------------------------
 tests: all $(TESTS) $(POWER) $(EXAMPLES) $(FUZZERS) build/fuzz/made locales       ## build what `check` runs, without running it
+# A make of its own that builds on all processors, unless the caller said how many.
+PARALLEL = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))
 unit: $(TESTS)                                 ## the unit tests alone
 	$(Q)tests/run -b $(B) $(TESTS)
-check: tests                                   ## every test; the last line is `N passed, N failed, N skipped`
-	$(Q)tests/run -b $(B) $(TESTS) $(wildcard tests/*.bats tests/*/*.bats tests/check-* tests/*/check-*)
+CHECKS = $(wildcard tests/*.bats tests/*/*.bats tests/check-* tests/*/check-*)
+# Of them, those that a sanitized build has something to say to: not what reads the texts and the source alone, nor the real series.
+SANITIZED_CHECKS = $(filter-out tests/spec.bats tests/check-rules.py tests/check-tree.sh tests/check-man.sh tests/check-readme.sh tests/check-series.sh \
+	tests/check-reader.sh tests/check-history.py tests/check-foreign.py tests/check-remote.py,$(CHECKS))
+check:                                         ## every test; the last line is `N passed, N failed, N skipped`
+	$(Q)$(PARALLEL) tests
+	$(Q)tests/run -b $(B) $(TESTS) $(CHECKS)
 seeds: tests                                   ## seeded bugs (tests/seeds): each must be caught by the test that it names
 	$(Q)tests/seeds/run $(B)
 power: all $(POWER)                            ## CUTS=n power cuts (100) on a loop device: for root, else skipped; FS=xfs, SEED=n
@@ -163,11 +170,17 @@ fuzz-short:                                    ## the same for 20 seconds each
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20
 foreign:                                       ## unit tests, sample files and the bytes of files on s390x, armhf, i686, musl (`make setup-foreign`)
 	$(Q)tests/foreign/run
-demo: all                                      ## load a real series, ask for windows, verify the file
+demo:                                          ## load a real series, ask for windows, verify the file
+	$(Q)$(PARALLEL) all
 	$(Q)examples/demo.sh $(B)
 
 static: layers globals symbols hdr-check man-lint lint   ## all that is checked without running it
-ci: check static seeds fuzz-short              ## `check` and what goes with it for each change
+# What `ci` runs; DONE=check leaves out what has been run already.
+CI_PARTS = check static sanitized seeds power foreign fuzz-short
+ci:                                            ## every change: `check` and all that goes with it; the last line is as that of `check`
+	$(Q)tests/ci $(filter-out $(DONE),$(CI_PARTS))
+sanitized:                                     ## the tests of `check` that run the library and the tools, under ASan and UBSan
+	$(Q)$(MAKE) --no-print-directory check SANITIZE=address$(comma)undefined CHECKS='$(SANITIZED_CHECKS)'
 layers:                                        ## no module includes one that comes later in LAYERS
 	$(Q)tests/layers '$(LAYERS)' lib/*.[ch]
 globals: $(B)/libotr.a                         ## libotr has no variable that can change
@@ -186,7 +199,7 @@ hdr-check:                                     ## each header compiles alone; ot
 man-lint:                                      ## the manual pages, by mandoc
 	$(Q)mandoc -T lint -W warning $(MANUALS) && echo 'manual pages are clean'
 lint:                                          ## the shell scripts, by shellcheck
-	$(Q)shellcheck .ci/run tests/run tests/layers tests/seeds/run tests/fuzz/run tests/foreign/run tests/foreign/setup tests/foreign/script.sh $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
+	$(Q)shellcheck .ci/run tests/run tests/ci tests/layers tests/seeds/run tests/fuzz/run tests/foreign/run tests/foreign/setup tests/foreign/script.sh $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
 
 # ---- installing --------------------------------------------------------------------------------------------------------
 D = $(DESTDIR)$(PREFIX)
