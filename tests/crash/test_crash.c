@@ -395,7 +395,7 @@ static bool try_state(struct sim *from, const struct image *m, bool may_be_damag
 static double
 weight_of(const struct write *w, int n)
 {
-	return n == 0 ? 0 : count_of(w, n, true) > 0 ? 8 : 1;
+	return n == 0 ? 0 : count_of(w, n, true) > 0 ? 8 : 2;
 }
 
 /* States that the disk may be in if the power goes now; extra: a write that is its own sync and under way. */
@@ -1046,7 +1046,7 @@ same_rows(struct otr *file, const struct series *s, int64_t horizon_ns)
 	return n == s->n - from && (n == 0 || (memcmp(t, s->t + from, (size_t)n * sizeof t[0]) == 0 && memcmp(v, s->v + from, (size_t)n * sizeof v[0]) == 0));
 }
 
-/* Of a batch that is committed in pieces, the part that the file has: base and the first *n rows; NULL if it has none such. */
+/* Of a batch that is committed in pieces, the part that the file has: base and the first *n rows, where the number that *n is may be it; NULL if it has none such. */
 static const struct series *
 part_of(struct otr *file, const struct history *h, int64_t horizon_ns, int *n)
 {
@@ -1056,6 +1056,12 @@ part_of(struct otr *file, const struct history *h, int64_t horizon_ns, int *n)
 	int low = 0, high = h->batch->n;
 	struct series *part;
 
+	if (*n > 0 && *n <= high) {
+		part = joined(h->base, h->batch->t, h->batch->v, *n);
+		if (same_rows(file, part, horizon_ns))
+			return part;
+		discard(part);
+	}
 	/* the smallest part of so many rows; more of it may only exchange some */
 	while (low < high) {
 		int middle = (low + high) / 2;
@@ -1093,7 +1099,7 @@ on_piece(void *arg, const struct otr_commit_result *r)
 	const struct series *batch = s->h.batch, *whole = s->h.inflight, *part = NULL;
 	struct otr_error err = { .text = "" };
 	struct otr *file;
-	int n;
+	int n = (int)(r->added + r->replaced + r->skipped);
 
 	if (otr__open_io(reader_of(&look), false, 0, &file, &err) == OTR_OK) {
 		part = part_of(file, &s->h, file->state.slot.horizon_ns, &n);
@@ -1173,7 +1179,7 @@ check_versions(struct sim *s, struct otr *file, struct history *h, const struct 
 
 	otr_get_info(file, &info);
 	if (want != NULL && want == h->inflight && h->batch != NULL && !same_rows(file, want, horizon)) {
-		int n;
+		int n = 0;
 		const struct series *part = part_of(file, h, horizon, &n);
 
 		has_part = part != NULL;
@@ -1192,7 +1198,7 @@ check_versions(struct sim *s, struct otr *file, struct history *h, const struct 
 	for (i = 0; i < info.version && i < VERSIONS_MAX; i++) {
 		enum otr_status status;
 
-		if (h->version[i] == NULL || (!thorough && i + 1 < info.version && dice(info.version) > 2))
+		if (h->version[i] == NULL || (!thorough && i + 1 < info.version && dice(info.version) > 0))
 			continue;
 		status = otr_select_version(file, i, &err);
 		if (i < oldest) {
@@ -1281,6 +1287,7 @@ take_over(struct sim *s)
 	struct otr *file;
 	struct otr_error err;
 	struct otr_info info;
+	uint64_t i;
 
 	s->after_failure = false;
 	if (otr__open_io(reader_of(&look), false, 0, &file, &err) != OTR_OK) {
@@ -1290,8 +1297,11 @@ take_over(struct sim *s)
 	}
 	otr_get_info(file, &info);
 	otr_close(file);
-	if (info.version > s->h.acked && info.version < VERSIONS_MAX)
+	if (info.version > s->h.acked && info.version < VERSIONS_MAX && s->h.version[info.version] == NULL)
 		s->h.version[info.version] = s->h.inflight;
+	/* what a killed writer had left may be gone with a sync that failed */
+	for (i = info.version + 1; i < VERSIONS_MAX; i++)
+		s->h.version[i] = NULL;
 	s->h.inflight = NULL;
 	new_epoch(&s->h);
 }
@@ -1306,12 +1316,19 @@ after_failing(struct sim *s, const char *next, const char *said)
 	struct otr_error err = { .text = "" };
 	const struct series *failed = s->h.inflight;
 	const char *at = strstr(said, "unknown") == NULL ? NULL : strstr(said, "version ");
+	int64_t horizon_ns = s->h.horizon_ns;
+	uint64_t oldest = s->h.oldest;
 	unsigned long long number;
 
 	s->fail_in = 0;
 	check_image(s, &s->now, &s->h, s->noisy, true, &f, s->trace);
 	if (!f.readable)
 		return;
+	/* what is not acknowledged may be gone with the power */
+	if (f.version > s->h.acked) {
+		s->h.horizon_ns = horizon_ns;
+		s->h.oldest = oldest;
+	}
 	take_over(s);
 	if (at != NULL && sscanf(at, "version %llu", &number) == 1 && number < VERSIONS_MAX && s->h.version[number] == NULL) {
 		s->h.unknown = failed;
@@ -1540,7 +1557,7 @@ try_state(struct sim *from, const struct image *m, bool may_be_damaged)
 	if (f.version >= VERSIONS_MAX)
 		goto out;
 	/* verification, of a file and nothing else */
-	if (f.readable && !trace_known(41, m, NULL, NULL) && ((first_time(mix(f.view, 42)) && (of_workload || dice(4) == 0)) || dice(8) == 0)) {
+	if (f.readable && !trace_known(41, m, NULL, NULL) && ((first_time(mix(f.view, 42)) && (of_workload || dice(4) == 0)) || dice(16) == 0)) {
 		trace_begin(&trace, 41, m, NULL);
 		check_verify(from, m, &trace);
 		trace_done(&trace, 0);
@@ -1551,7 +1568,7 @@ try_state(struct sim *from, const struct image *m, bool may_be_damaged)
 	if (first < CUT_ONE_S && trace_known(root, m, NULL, NULL))
 		goto out;
 	/* where a writer takes over what it took over from another state, some are tried */
-	if (!first_time(view) && dice(first < CUT_ONE_S ? 12 : 3) != 0)
+	if (!(first_time(view) && (of_workload || dice(3) == 0)) && dice(first < CUT_ONE_S ? 12 : 3) != 0)
 		goto out;
 	if (s == NULL)
 		s = sim_after(from, m, may_be_damaged);
@@ -1970,7 +1987,7 @@ back_to_stem(struct sim *s)
 	forget(stem_made);
 }
 
-/* M2: a writer is killed at its call number n, another goes on; false: it came to its end. */
+/* M2: a writer is killed at its call number n, another goes on, whose sync may fail; false: the first came to its end. */
 static bool
 killed(int i, int can, long n, double rate)
 {
@@ -1989,8 +2006,17 @@ killed(int i, int can, long n, double rate)
 		s->per_cut = 3;
 		cut(s, NULL);
 		s->rate = rate;
-		if (play(s, script[i][2], &err) != OTR_OK)
-			complain(s, "a commit after a kill fails", err.text);
+		/* what it found may not be on disk, and be clean for the cache from then on */
+		if (dice(3) == 0) {
+			s->keeps = dice(4) > 0;
+			set_fault(s, SYNC, 1 + (long)dice(2), FAULT_EIO, false);
+		}
+		if (play(s, script[i][2], &err) != OTR_OK) {
+			if (s->last_failed)
+				after_failing(s, "oLo", err.text);
+			else
+				complain(s, "a commit after a kill fails", err.text);
+		}
 	}
 	back_to_stem(s);
 	return was;
