@@ -465,9 +465,12 @@ use_other_slot(struct otr *file)
 	return done;
 }
 
-/* Opens the newest snapshot; where its root is bad, that of the other slot (SPEC 10.4-4).  Of the notices the first ones are the header's. */
+/*
+ * Opens the newest snapshot; where its root is bad, that of the other slot (SPEC 10.4-4), but not for one who asks for the very version that is given up.
+ * Of the notices the first ones are the header's.
+ */
 static enum otr_status
-open_newest(struct otr *file, size_t header_notices, struct otr_error *err)
+open_newest(struct otr *file, bool at, uint64_t version, size_t header_notices, struct otr_error *err)
 {
 	struct otr__notices fresh;
 	struct otr_error first, second;
@@ -489,7 +492,7 @@ open_newest(struct otr *file, size_t header_notices, struct otr_error *err)
 	}
 	if (status == OTR_E_CORRUPT || status == OTR_E_TRUNCATED) {
 		given_up = file->state.slot.version;
-		if (use_other_slot(file) && otr__db_snapshot(file, file->state.slot.version, &file->snapshot, &second) == OTR_OK) {
+		if (!(at && version == given_up) && use_other_slot(file) && otr__db_snapshot(file, file->state.slot.version, &file->snapshot, &second) == OTR_OK) {
 			notice(&file->notices, true, "version %llu cannot be read (page %lld: %.90s); version %llu is read", (unsigned long long)given_up,
 			    (long long)first.page, first.text, (unsigned long long)file->state.slot.version);
 			file->has_given_up = true;
@@ -522,6 +525,8 @@ open_file(struct otr *file, bool at, uint64_t version, struct otr_error *err)
 		return otr__fail(err, OTR_E_CORRUPT, "4.2-6",
 		    "the newest slot is damaged; the version before it is %llu (--at %llu reads it)", (unsigned long long)state->slot.version,
 		    (unsigned long long)state->slot.version);
+	if (state->damaged)
+		notice(&file->notices, false, "the newest slot is damaged; what is said of the file is as of version %llu", (unsigned long long)state->slot.version);
 	file->scratch = otr__scratch_create();
 	if (file->scratch == NULL || !otr__store_init(&file->store, &file->io, &file->header) ||
 	    !otr__rows_init(&file->work, file->header.schema.columns, 16))
@@ -531,7 +536,7 @@ open_file(struct otr *file, bool at, uint64_t version, struct otr_error *err)
 		if (status == OTR_E_NOTFOUND || status == OTR_OK)
 			return status;
 	}
-	status = open_newest(file, header_notices, err);
+	status = open_newest(file, at, version, header_notices, err);
 	if (status == OTR_OK && at)
 		status = otr_select_version(file, version, err);
 	return status;

@@ -170,7 +170,8 @@ OTR_MUST_CHECK enum otr_status otr_open_fd(int fd, struct otr **file, struct otr
 
 /*
  * Opens path as otr_open does, but at `version`, also where the newest slot is damaged, if the other slot reaches that version
- * (SPEC 10.4-6).  OTR_E_NOTFOUND: no such version, or no longer kept (the text names the oldest kept).
+ * (SPEC 10.4-6): that comes with a notice, since otr_policies and the pages and newest version of otr_get_info are then those of the other slot.
+ * OTR_E_NOTFOUND: no such version, or no longer kept (the text names the oldest kept).
  */
 OTR_MUST_CHECK enum otr_status otr_open_at(const char *path, uint64_t version, struct otr **file, struct otr_error *err);
 

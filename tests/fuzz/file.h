@@ -16,11 +16,11 @@
 #include <dirent.h>
 #include <unistd.h>
 
-#include "checksum.h"
 #include "db.h"
 #include "fuzz.h"
 #define ROOM (4u << 20)
 #include "../unit/image.h"
+#include "seal.h"
 #include "verify.h"
 #include "writer.h"
 
@@ -128,22 +128,6 @@ take_base(struct fuzz_bytes *b, struct image *m)
 
 /* ---- edits ---- */
 
-struct layout {
-	size_t page, first, pages;         /* bytes of a page; number of the first one; whole pages behind it */
-};
-
-static struct layout
-layout_of(const struct image *m)
-{
-	struct layout l = { .page = 4096 };
-
-	if (m->len > 64 && m->byte[64] >= 12 && m->byte[64] <= 16)
-		l.page = (size_t)1 << m->byte[64];
-	l.first = l.page < OTR__START_BYTES ? OTR__START_BYTES / l.page : 1;
-	l.pages = m->len / l.page > l.first ? m->len / l.page - l.first : 0;
-	return l;
-}
-
 /* The place's first byte and its size; false if the file has none. */
 static bool
 place(const struct image *m, const struct layout *l, unsigned n, size_t *at, size_t *size)
@@ -156,54 +140,6 @@ place(const struct image *m, const struct layout *l, unsigned n, size_t *at, siz
 		*size = l->page;
 	}
 	return *at + *size <= m->len;
-}
-
-static bool
-is_slot(size_t at)
-{
-	return at == 4096 || at == 8192;
-}
-
-/* Makes the checksum of what begins at `at` right, and then those of all that refers to it. */
-static void
-seal(struct image *m, const struct layout *l, size_t at, int depth)
-{
-	uint8_t old[20];
-	size_t size = at < OTR__START_BYTES ? 4096 : l->page, from, i;
-	uint32_t crc;
-
-	if (at == 0 || at == OTR__HEADER_COPY) {
-		otr__put32(m->byte + at + 8, otr__crc32(m->byte + at + 12, size - 12));
-		return;
-	}
-	crc = otr__crc32(m->byte + at + 4, size - 4);
-	memcpy(old, m->byte + at + 8, 8);
-	memcpy(old + 8, m->byte + at + 32, 8);
-	memcpy(old + 16, m->byte + at, 4);
-	otr__put32(m->byte + at, crc);
-	if (is_slot(at) || depth > 20 || otr__get32(old + 16) == crc)
-		return;
-	for (from = 4096; from + l->page <= m->len; from += from < 12288 ? 4096 : l->page) {
-		bool found = false, slot = is_slot(from);
-
-		if (from == at || from == OTR__HEADER_COPY || (!slot && (from < OTR__START_BYTES || from % l->page != 0)))
-			continue;
-		for (i = slot ? 64 : 40; i + 24 <= (slot ? 504 : l->page); i += 8)
-			if (memcmp(m->byte + from + i, old, sizeof old) == 0) {
-				otr__put32(m->byte + from + i + 16, crc);
-				found = true;
-			}
-		if (found)
-			seal(m, l, from, depth + 1);
-	}
-}
-
-static void
-put_reference(uint8_t *to, const uint8_t *page)
-{
-	memcpy(to, page + 8, 8);
-	memcpy(to + 8, page + 32, 8);
-	memcpy(to + 16, page, 4);
 }
 
 /* One edit; *touched is the place's first byte.  False: nothing was done. */

@@ -106,6 +106,8 @@ test_flips(void)
 	int fd = file_x(path);
 	long at, wrong = 0, unfound = 0;
 	struct otr_error err;
+	struct otr *file;
+	uint8_t root;
 
 	CHECK(fd >= 0, "P: file X has 20,480 bytes");
 	for (at = 0; fd >= 0 && at < 20480; at++) {
@@ -136,6 +138,9 @@ test_flips(void)
 	}
 	CHECK(at == 20480 && wrong == 0, "P1, 10.4-2, 12-2: each of 163,840 flipped bits is answered as it should be");
 	CHECK(unfound == 0, "P1: otr_verify finds those that were tried");
+	if (pread(fd, &root, 1, 17000) == 1 && pwrite(fd, &(uint8_t){ (uint8_t)(root ^ 1) }, 1, 17000) == 1)
+		CHECK(otr_open_at(path, 1, &file, &err) == OTR_E_CORRUPT && err.page == 4,
+		    "10.4-4: who asks for the version whose root page is bad is told so, not that there is no such version");
 	(void)close(fd);
 }
 
@@ -182,6 +187,7 @@ test_tears(void)
 	struct otr_error err;
 	struct otr *file;
 	unsigned mask, wrong = 0;
+	bool fallback = true;
 	long i;
 	int fd;
 
@@ -231,6 +237,8 @@ test_tears(void)
 	CHECK(look(path, &err).status == OTR_E_CORRUPT && strstr(err.text, "3") != NULL, "4.2-6: a newest slot with equal stamps and a bad crc is damage");
 	CHECK(one_append(path, &t[5], &v[5], 1, &r) == OTR_E_CORRUPT, "4.2-6: a writer refuses");
 	CHECK(otr_open_at(path, 3, &file, &err) == OTR_OK && one_read(file, NULL, NULL, 0) == 3, "10.4-6: the version before can be asked for");
+	CHECK(otr_notice(file, 0, &fallback) != NULL && strstr(otr_notice(file, 0, NULL), "damaged") != NULL && !fallback && otr_notice(file, 1, NULL) == NULL,
+	    "10.4-2: and it is said that the newest slot is damaged");
 	otr_close(file);
 	CHECK(pwrite(fd, zero, 4096, 4096) == 4096 && look(path, &err).status == OTR_E_CORRUPT, "4.2-6: so are zeros");
 	CHECK(pwrite(fd, four, 4096, 4096) == 4096 && pwrite(fd, zero, 4096, 8192) == 4096 && look(path, &err).status == OTR_E_CORRUPT,
