@@ -52,6 +52,16 @@ static unsigned long long seed;
 static int bad;
 static char dir[100];
 
+static void
+clean(void)
+{
+	char command[140];
+
+	(void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
+	if (system(command) != 0)
+		printf("# cannot remove %s\n", dir);
+}
+
 static unsigned
 dice(unsigned n)
 {
@@ -1023,6 +1033,7 @@ complain(const char *what)
 		    (int)answer.status, answer.text);
 	if (getenv("FIRST") != NULL) {
 		printf("not ok 1 - stopped at the first\n");
+		clean();
 		exit(1);
 	}
 }
@@ -1213,7 +1224,7 @@ main(void)
 	unsigned step = STEP, which, met_calls = 0, c;
 	bool full = getenv("FULL") != NULL;
 	size_t i;
-	char command[140], sentence[200];
+	char sentence[200];
 
 	seed = shown * 2 + 1;
 	printf("# SEED=%llu\n", shown);
@@ -1279,9 +1290,7 @@ main(void)
 	printf("# %llu calls failed:", failed_calls);
 	for (c = 0; c < CALLS; c++)
 		printf(" %s %llu%s", can[c].name, failed_by[c], c + 1 < CALLS ? ";" : "\n");
-	(void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
-	if (system(command) != 0)
-		printf("# cannot remove %s\n", dir);
+	clean();
 	for (i = 0; i < BASES; i++)
 		free(base_bytes[i].p);
 	return tap_done();
