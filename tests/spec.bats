@@ -59,3 +59,7 @@ setup() {
 @test "12-4: bad and unsupported files: status, answer and rule" {
 	python3 tests/spec_check.py bad "$FILES"
 }
+
+@test "tests/otr2text writes texts that assemble to the good files again" {
+	python3 tests/spec_check.py texts "$FILES"
+}
