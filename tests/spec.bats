@@ -59,3 +59,11 @@ setup() {
 @test "12-4: bad and unsupported files: status, answer and rule" {
 	python3 tests/spec_check.py bad "$FILES"
 }
+
+@test "a bad or unsupported file has one marked fault, and without it is its good twin" {
+	python3 tests/spec_check.py twins "$FILES"
+}
+
+@test "tests/otr2text writes texts that assemble to the good files again" {
+	python3 tests/spec_check.py texts "$FILES"
+}

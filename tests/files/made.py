@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""made.py NAME...: has the tools make good-131 to 140, which are too long to be written down as texts, and packs them: NAME.otr.xz.
+"""made.py NAME...: has the tools make good-131 to 140, and tests/otr2text their texts: NAME.txt.
 
-The same commands and rows each time; but the file_id is random and commit times come from the clock, so the bytes differ. What is in
+The same commands and rows each time; but the file_id is random and commit times come from the clock, so the texts differ. What is in
 the repository is kept: files of an older writer are to be read for ever. OTR_BIN is the folder of the tools.
 """
-import lzma
+import importlib.machinery
+import importlib.util
 import os
 import random
 import subprocess
@@ -16,10 +17,21 @@ BIN = os.environ.get('OTR_BIN', os.path.join(HERE, '../../build/release'))
 START = 1700000000
 
 
+def load(name):
+    loader = importlib.machinery.SourceFileLoader(name, os.path.join(HERE, '..', name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+sys.dont_write_bytecode = True
+otr2text = load('otr2text')
+
+
 class File:
     def __init__(self, path, seed, columns, *options):
         self.path, self.columns, self.rnd, self.now = path, columns, random.Random(seed), START
-        self.cycle = []
+        self.noise = False
         self.tool('otr-create', *options, tail=columns)
 
     def tool(self, name, *options, text=None, ok=(0,), tail=()):
@@ -29,14 +41,14 @@ class File:
             sys.exit('%s %s: %s' % (name, ' '.join(options), r.stderr))
 
     def append(self, times, *options):
-        """Rows at START plus so many seconds; values that pack well, some null. With a cycle: a column that fills pages, and packs well by xz."""
+        """Rows at START plus so many seconds; values that pack well, some null. With noise: a column that fills pages, and is an `h` in the text."""
         rows = ['time,' + ','.join(c.split(':')[0] for c in self.columns)]
         for t in times:
             t = round(START + t, 3)
             cells = ['' if self.rnd.random() < .03 else str(self.rnd.randrange(2)) if c.endswith('bool')
                      else str(self.rnd.randrange(-40, 40)) if ':i' in c else '%.1f' % self.rnd.uniform(18, 23) for c in self.columns]
-            if self.cycle:
-                cells[-1] = str(self.cycle[int(t) % len(self.cycle)])
+            if self.noise:
+                cells = [str(int(t) // 50 % 2), str(otr2text.mkotr.noise(int(t)) - 2 ** 63)]
             rows.append('%s,' % (int(t) if t == int(t) else '%.3f' % t) + ','.join(cells))
         self.tool('otr-append', *options, text='\n'.join(rows) + '\n')
         self.now = max(self.now, START + max(times))
@@ -46,7 +58,8 @@ class File:
 
 
 def words(rnd, n):
-    return ' '.join('%08x' % rnd.getrandbits(32) for _ in range(n))
+    """A long text that is short in a text of mkotr: a word, again and again."""
+    return ('%08x-' % rnd.getrandbits(32)) * n
 
 
 def many_commits(f, count):
@@ -121,7 +134,7 @@ def retain(path):
 
 def round_robin(path):
     f = File(path, 135, ['on:bool', 'n:i64'], '--page-size', '4Ki', '--max-size', '400Ki')
-    f.cycle = [f.rnd.randrange(-2 ** 63, 2 ** 63) for _ in range(1000)]
+    f.noise = True
     t = 0
     for k in range(60):
         if k % 7 == 5:
@@ -195,10 +208,11 @@ def main(argv):
         for n in argv:
             path = os.path.join(d, n + '.otr')
             FILES[n](path)
-            with open(path, 'rb') as f:
-                data = f.read()
-            with open(os.path.join(HERE, n + '.otr.xz'), 'wb') as f:
-                f.write(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+            text, pokes = otr2text.Texter(path).whole()
+            if pokes:
+                sys.exit('%s: the words of mkotr do not say all of it' % n)
+            with open(os.path.join(HERE, n + '.txt'), 'w', encoding='utf-8') as f:
+                f.write('# %s: by made.py and otr2text\n%s' % (n, text))
 
 
 if __name__ == '__main__':

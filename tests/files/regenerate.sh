@@ -10,9 +10,8 @@ rm -f good-*.csv good-*.csv.sha256 good-*.versions good-*.versions.sha256 good-*
 read() {
 	python3 ../otr_reader.py "$@" "$bin/$n.otr"
 }
-for t in good-*.txt good-*.otr.xz; do
+for t in good-*.txt; do
 	n=${t%.txt}
-	n=${n%.otr.xz}
 	read > "$n.csv" 2> /dev/null
 	if [ "$(wc -c < "$n.csv")" -gt 65536 ]; then
 		sha256sum "$n.csv" > "$n.csv.sha256"
