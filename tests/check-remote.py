@@ -44,6 +44,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Answer(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
+    wbufsize = 1 << 20                   # head and body in one piece: two would wait for each other
 
     def do_GET(self):
         s = self.server

@@ -1219,7 +1219,7 @@ come_between(const struct scenario *s, enum base base, size_t rows, bool may_exp
 int
 main(void)
 {
-	const char *env = getenv("SEED"), *tmp = getenv("TMPDIR");
+	const char *env = getenv("SEED"), *tmp = tap_folder();
 	unsigned long long shown = env == NULL ? 20261121 : strtoull(env, NULL, 10);
 	unsigned step = STEP, which, met_calls = 0, c;
 	bool full = getenv("FULL") != NULL;
@@ -1231,8 +1231,6 @@ main(void)
 	env = getenv("STEP");
 	if (env != NULL && strtoul(env, NULL, 10) > 0)
 		step = (unsigned)strtoul(env, NULL, 10);
-	if (tmp == NULL)
-		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	(void)snprintf(dir, sizeof dir, "%.80s/otr-calls-XXXXXX", tmp);
 	if (mkdtemp(dir) == NULL) {
 		printf("Bail out! no directory in %s\n", tmp);

@@ -2196,7 +2196,7 @@ main(void)
 	before = bad;
 	for (i = 0; i < APPENDS; i++)
 		run(&appends[i], share);
-	CHECK(bad == before, "M1: after a power cut at any call the last acknowledged version or the next one is there, whole");
+	CHECK(bad == before, "M1, 10.1: after a power cut at any call the last acknowledged version or the next one is there, whole");
 
 	before = bad;
 	for (i = 0; i < CHANGES; i++)
@@ -2211,12 +2211,12 @@ main(void)
 	before = bad;
 	if (only == NULL || strcmp(only, "killed") == 0)
 		run_killed(states_wanted / 10);
-	CHECK(bad == before, "M2: and where a writer was killed, its writes unsynced, and another went on");
+	CHECK(bad == before, "M2, 10.2-3: and where a writer was killed, its writes unsynced, and another went on");
 
 	before = bad;
 	if (only == NULL || strcmp(only, "failing") == 0)
 		run_failing(states_wanted / 100);
-	CHECK(bad == before, "M3, M6: a call that fails leaves the version before, or says that the state is unknown; the next append works");
+	CHECK(bad == before, "M3, M6, 10.2-7: a call that fails leaves the version before, or says that the state is unknown; the next append works");
 
 	before = bad;
 	run(&mixture, count.first < states_wanted && states_wanted - count.first > share ? states_wanted - count.first : share);

@@ -1123,12 +1123,9 @@ test_salvage(void)
 	clock_t from = clock();
 	size_t page;
 
-	(void)snprintf(directory, sizeof directory, "/dev/shm/otr-damage-XXXXXX");
-	if (mkdtemp(directory) == NULL) {
-		(void)snprintf(directory, sizeof directory, "/tmp/otr-damage-XXXXXX");
-		if (mkdtemp(directory) == NULL)
-			abort();
-	}
+	(void)snprintf(directory, sizeof directory, "%.40s/otr-damage-XXXXXX", tap_folder());
+	if (mkdtemp(directory) == NULL)
+		abort();
 	(void)snprintf(in_path, sizeof in_path, "%s/in", directory);
 	(void)snprintf(out_path, sizeof out_path, "%s/out", directory);
 	forget_table();

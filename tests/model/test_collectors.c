@@ -504,13 +504,11 @@ int
 main(void)
 {
 	struct rng r = { .s = setting("SEED", 1) };
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = tap_folder();
 	char directory[512];
 
 	full = setting("FULL", 0) != 0;
 	printf("# SEED=%llu FULL=%d\n", (unsigned long long)r.s, full);
-	if (tmp == NULL || *tmp == '\0')
-		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	snprintf(directory, sizeof directory, "%s/otr-collectors-XXXXXX", tmp);
 	if (mkdtemp(directory) == NULL) {
 		perror(directory);

@@ -2041,7 +2041,7 @@ int
 main(int argc, char **argv)
 {
 	uint64_t seed = setting("SEED", 1), ops = setting("OPS", 100000), session = 0;
-	const char *keep = NULL, *tmp = getenv("TMPDIR");
+	const char *keep = NULL, *tmp = tap_folder();
 	double start = wall_seconds();
 	int i, status = 0;
 	pid_t pid;
@@ -2060,8 +2060,6 @@ main(int argc, char **argv)
 	}
 	if (seed == 0)
 		seed = (uint64_t)(start * 1e6);
-	if (tmp == NULL || *tmp == '\0')
-		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	snprintf(directory, sizeof directory, "%s/otr-model-XXXXXX", tmp);
 	if (mkdtemp(directory) == NULL) {
 		perror(directory);

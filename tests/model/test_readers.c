@@ -1053,8 +1053,8 @@ run_round(uint64_t number, bool verbose)
 int
 main(int argc, char **argv)
 {
-	uint64_t seed = 1, rounds = 400, round = 0, i;
-	const char *tmp = getenv("TMPDIR"), *text;
+	uint64_t seed = 1, rounds = 150, round = 0, i;
+	const char *tmp = tap_folder(), *text;
 	char directory[512];
 	double start = wall_seconds();
 	struct rng r;
@@ -1074,8 +1074,6 @@ main(int argc, char **argv)
 		else
 			return fprintf(stderr, "usage: test_readers [SEED=n] [ROUNDS=n] [--round N]\n"), 2;
 	}
-	if (tmp == NULL || *tmp == '\0')
-		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	snprintf(directory, sizeof directory, "%s/otr-readers-XXXXXX", tmp);
 	if (mkdtemp(directory) == NULL) {
 		perror(directory);

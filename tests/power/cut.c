@@ -264,7 +264,7 @@ loses_the_cache(void)
 int
 main(void)
 {
-	const char *env = getenv("SEED"), *tmp = getenv("TMPDIR");
+	const char *env = getenv("SEED"), *tmp = tap_folder();
 	unsigned long long shown = env == NULL ? 20261121 : strtoull(env, NULL, 10);
 	unsigned cuts = 100, i, files = 0;
 	struct sigaction action = { .sa_handler = on_signal };
@@ -282,8 +282,6 @@ main(void)
 		return skip("power cuts need root", "");
 	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		return skip("no mount namespace", strerror(errno));
-	if (tmp == NULL)
-		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	(void)snprintf(mount_at, sizeof mount_at, "%.80s/otr-power-XXXXXX", tmp);
 	if (mkdtemp(mount_at) == NULL)
 		return skip("no directory to mount on", tmp);

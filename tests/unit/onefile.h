@@ -18,7 +18,7 @@ static inline const char *
 one_path(const char *name)
 {
 	if (one_dir[0] == '\0') {
-		(void)snprintf(one_dir, sizeof one_dir, "/tmp/otr-test-XXXXXX");
+		(void)snprintf(one_dir, sizeof one_dir, "%.40s/otr-test-XXXXXX", tap_folder());
 		if (mkdtemp(one_dir) == NULL)
 			abort();
 	}

@@ -220,9 +220,7 @@ series_path(const char *name)
 	static char directory[64], path[128];
 
 	if (directory[0] == '\0') {
-		const char *tmp = getenv("TMPDIR");
-
-		(void)snprintf(directory, sizeof directory, "%.40s/otr-test-%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
+		(void)snprintf(directory, sizeof directory, "%.40s/otr-test-%ld", tap_folder(), (long)getpid());
 		(void)snprintf(path, sizeof path, "mkdir -p %s", directory);
 		if (system(path) != 0)
 			exit(1);

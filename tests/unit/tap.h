@@ -14,6 +14,8 @@
 #define TAP_H
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static int tap_count, tap_failures;
 
@@ -28,6 +30,17 @@ tap_check(int ok, const char *sentence, const char *file, int line)
 		tap_failures++;
 	}
 	return ok;
+}
+
+/* Where files of a test go: TMPDIR, or memory if there is some, since a sync of a disk takes its time. */
+static inline const char *
+tap_folder(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	if (folder != NULL && *folder != '\0')
+		return folder;
+	return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 }
 
 /* Prints the plan; the exit status for main. */
