@@ -3,6 +3,7 @@
 
 Every kept version of every file, by number and by time, the log, the metadata; each bad file's status and answer.
 """
+import json
 import os
 import subprocess
 import sys
@@ -66,12 +67,16 @@ def log_meta(folder, say):
 
 def verify(folder, say):
     for n in spec.names(''):
-        status, out, err = tool('otr-verify', os.path.join(folder, n + '.otr'))
+        status, out, err = tool('otr-verify', '--json', os.path.join(folder, n + '.otr'))
         _, _, want, rules = spec.expect(n)
+        found = [json.loads(line) for line in out.splitlines()]
+        found = [((f['where'], str(f.get('number', ''))), f['spec']) for f in found]
         if status != want:
             say(n, 'status %d, want %d: %s%s' % (status, want, out, err))
-        elif rules and status and not spec.names_one(rules, out + err):
+        elif rules and status and not spec.names_one(rules, err) and not any(rule in rules for _, rule in found):
             say(n, 'SPEC %s is not named: %s%s' % (' or '.join(rules), out, err))
+        elif not spec.same_place(n, found):
+            say(n, 'the fault is said to lie elsewhere than in %s: %s' % (' or '.join(map(' '.join, spec.places(n))), out))
 
 
 def bad(folder, say):
@@ -88,7 +93,7 @@ def bad(folder, say):
 TESTS = [(good, 'otr-dump prints each good file as its .csv, and warns where it should'),
          (versions, 'otr-dump --at prints every kept version, by number and by time'),
          (log_meta, 'otr-log and otr-meta print the log and the metadata of each version'),
-         (verify, 'otr-verify finds what .expect says, and nothing else'),
+         (verify, 'otr-verify finds what .expect says, rule and place, and nothing else'),
          (bad, 'bad and unsupported files: status and answer')]
 
 

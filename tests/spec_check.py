@@ -76,6 +76,33 @@ def names_one(rules, text):
     return any('(SPEC %s)' % rule in text for rule in rules)
 
 
+def places(name):
+    """Of .expect, where the fault may be said to lie: [(page, slot, header, file or version, number or '')]; one of them is to be named, with a rule."""
+    try:
+        m = re.search('^place (.*)$', text_of(name + '.expect'), re.M)
+    except FileNotFoundError:
+        m = None
+    return [tuple((p + ' ').split(' ')[:2]) for p in m[1].split(' or ')] if m else []
+
+
+def place_of(where):
+    """What the reader names, as one of them."""
+    m = re.match(r'(?:record of )?(page|version|slot) (\d+)', where)
+    return (m[1], m[2]) if m else (next((word for word in ('slot', 'header', 'file') if word in where), where), '')
+
+
+def told(out):
+    """[(place, rule)] of the reader's findings."""
+    found = re.findall(r'^.*?\.otr: (?:slot of version \d+: )?(.+?): .*\(SPEC (\S+)\)$', out, re.M)
+    return [(place_of(where), rule) for where, rule in found]
+
+
+def same_place(name, findings):
+    """Whether one of the findings [((kind, number), rule)] names a place and a rule of .expect."""
+    rules, want = expect(name)[3], places(name)
+    return not want or any(rule in rules and kind == k and (not n or not number or number == n) for (kind, number), rule in findings for k, n in want)
+
+
 def asked(name):
     """Of .expect, what else is asked: [(option or None, version or None, status, what is said)] of lines `at V`, `meta V`, `log`."""
     out = []
@@ -270,7 +297,7 @@ def verify(folder):
         reader.parsed = {}
         status, out, err = run(reader.main, ['--verify', os.path.join(folder, n + '.otr')])
         want = expect(n)
-        if status != want[2] or (status and not names_one(want[3], out + err)):
+        if status != want[2] or (status and not names_one(want[3], out + err)) or not same_place(n, told(out)):
             fail(n, 'verify is %d: %s%s' % (status, out, err))
 
 
@@ -288,6 +315,10 @@ def bad(folder):
         got, out, err = run(reader.main, ['--verify', path])
         if got != verdict or not names_one(rules, out + err):
             fail(n, 'verify is %d, want %d and rule %s: %s%s' % (got, verdict, ' or '.join(rules), out, err))
+        if verdict == 1 and rules != ['3.2-1'] and not places(n):
+            fail(n, 'no place in .expect')
+        if not same_place(n, told(out)):
+            fail(n, 'verify finds it elsewhere: %s' % out)
 
 
 def readme(folder):
