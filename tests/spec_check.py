@@ -3,7 +3,7 @@
 
     sums       SHA256SUMS has the hash of each file
     minimal    appendix B on all good files
-    dump       tests/otr_reader.py on all good files: .csv, .versions, .log, .meta, .metas
+    dump       tests/otr_reader.py on all good files: .csv, .stat, .versions, .log, .meta, .metas
     verify     it finds nothing on good files, or what .expect says
     bad        bad- and unsupported- files: status, answer and rule of .expect
     readme     each file has its sentence in README.md
@@ -214,7 +214,7 @@ def dump(folder):
             fail(n, 'status %d, or not as the .csv, or said: %s' % (status, err))
         if n.startswith(CLASS_D) and run(reader.main, ['--no-deflate', path])[0] != 4:
             fail(n, 'read without class D')
-        for option, suffix in (('--log', '.log'), ('--meta', '.meta')):
+        for option, suffix in (('--stat', '.stat'), ('--log', '.log'), ('--meta', '.meta')):
             if os.path.exists(os.path.join(TEXTS, n + suffix)):
                 status, out, err = run(reader.main, [option, path])
                 if status or out != text_of(n + suffix):
