@@ -223,7 +223,7 @@ dist:                                          ## the source archive of HEAD: th
 bench: all $(filter $(B)/bench/%,$(EXAMPLES))                                     ## rates beside wc, mawk and sqlite3 (bench/README.md)
 	$(Q)bench/run $(B)
 
-PACKAGES = build-essential libpopt-dev zlib1g-dev bats python3 mandoc mawk sqlite3 hyperfine shellcheck tzdata bsdextrautils locales
+PACKAGES = build-essential libpopt-dev zlib1g-dev bats python3 mandoc mawk sqlite3 hyperfine shellcheck tzdata bsdextrautils xz-utils locales
 setup:                                         ## install what a Debian 12 lacks for all of this, with apt-get
 	$(Q)missing=; for p in $(PACKAGES); do \
 		case $$(dpkg-query -W -f '$${Status}' $$p 2>/dev/null) in *' installed') ;; *) missing="$$missing $$p" ;; esac; done; \

@@ -2,8 +2,9 @@
 """Files whose past the tools change: late rows, deletions, rollbacks, metadata, policies, pruning, expiry, compaction, in random order.
 
 The independent reader (tests/otr_reader.py, written from SPEC.md alone) must give every kept version as otr-dump --at does, by number and by
-time, the log as otr-log, the metadata of each version, and find no fault; appendix B the newest version. SEEDS=1,2,3 or FROM=a TO=b (b not
-included) chooses the runs, STEPS=n their length; KEEP=DIR keeps the file and the commands of a run that fails.
+time, the log as otr-log, the metadata of each version, and find no fault; appendix B the newest version; tests/otr2text a text that gives the
+same bytes. SEEDS=1,2,3 or FROM=a TO=b (b not included) chooses the runs, STEPS=n their length; KEEP=DIR keeps the file and the commands of a
+run that fails.
 """
 import os
 import random
@@ -176,6 +177,10 @@ class Series:
             theirs, mine = tool('otr-dump', '--at', str(oldest - 1), p), foreign('--at', str(oldest - 1), p)
             if not theirs.returncode or not mine[0]:
                 raise Fault('version %d is pruned: otr-dump %d, reader %d' % (oldest - 1, theirs.returncode, mine[0]))
+        if deep and not any('--deflate' in c for c in self.commands):
+            pokes, differ, reached = spec.again(p)
+            if pokes or set(differ) & set(reached):
+                raise Fault('otr2text: %d runs of bytes are poked, pages %s differ' % (pokes, differ))
         newest = tool('otr-dump', '-q', p).stdout
         status, out, err = spec.run(spec.appendix_b, [p])
         if out != newest and 'flags 2' not in err and 'flags 3' not in err:

@@ -8,12 +8,13 @@ Classes R0, R1, R2, D and V of SPEC.md section 12; shares no code with lib/.
     otr_reader.py --columns A,B FILE      these columns only
     otr_reader.py --log FILE              commits, newest first; times of 9 digits: they are readings of a clock
     otr_reader.py --meta [--at V] FILE    metadata as of a version
-    otr_reader.py --stat [--at V] FILE    merged statistics of the whole version
+    otr_reader.py --stat [--at V] FILE    statistics of the version and of two ranges of it, as JSON lines
     otr_reader.py --verify FILE           every rule it can check; findings on stdout
 
 Status: 0 done, 1 verify has findings (4: none, but it met what it does not know), 2 wrong command or no such version,
 4 not OTR, truncated, damaged, too new or unsupported, 5 the file cannot be read.
 """
+import bisect
 import functools
 import os
 import re
@@ -2072,22 +2073,89 @@ def print_log(o, out):
                                            r.rows, quoted(r.message)))
 
 
+ONE = 1074                      # a double is an integer over 2^ONE
+
+
+def whole(x):
+    """x 2^ONE, an integer."""
+    n, d = float(x).as_integer_ratio()
+    return n << (ONE + 1 - d.bit_length())
+
+
+def rounded(n, d):
+    """n / d, rounded once; None beyond the range of a double."""
+    try:
+        return n / d
+    except OverflowError:
+        return None
+
+
+def range_stat(col, rows, before, after, start, end, gap):
+    """What 6.9 tells of a column in [start, end), from the rows, in exact arithmetic. rows: [(time, bits)] counted, before and after: the
+    counted values beside the range, or None."""
+    floats = is_float(col.type)
+    number = (f32_of if col.type == F32 else f64_of) if floats else int
+    xs = [number(v) for _, v in rows]
+    ends = [x for x in (before, *rows, after) if x]
+    area = size = covered = 0           # over 2^(ONE + 1), times ns; size: the sum of magnitudes
+    rise, last = None, None
+    for t, v in ends:
+        y = number(v)
+        if last is not None:
+            t0, x = last
+            a, b = max(t0, start), min(t, end)
+            if t > t0 and (gap is None or t - t0 <= gap) and finite(float(x)) and finite(float(y)) and a < b:
+                X, Y, dt = whole(x), whole(y), t - t0
+                part = 2 * X * (b - a) if col.step else (X + Y) * dt if (a, b) == (t0, t) else \
+                    Fraction((b - a) * (2 * X * dt + (Y - X) * (a + b - 2 * t0)), dt)
+                area, size, covered = area + part, size + abs(part), covered + b - a
+            if start <= t < end:
+                rise = (rise or 0) + pair_rise(x, y, floats)
+        last = t, y
+    out = {'count': len(xs)}
+    if xs:
+        order = order_key if floats else int
+        for name, x in (('min', min(xs, key=order)), ('max', max(xs, key=order)), ('first', xs[0]), ('last', xs[-1])):
+            out[name] = value_text(col.type, (f32_bits(x) if col.type == F32 else bits64(x)) if floats else x)
+        out['t_first'], out['t_last'] = rows[0][0], rows[-1][0]
+        if all(map(finite, map(float, xs))):
+            X = [whole(x) for x in xs] if floats else xs
+            unit, n, total = 1 << ONE if floats else 1, len(xs), sum(X)
+            out['sum'] = rounded(total, unit) if floats else total
+            out['sum_size'] = rounded(sum(map(abs, X)), unit)
+            out['m2'] = rounded(n * sum(x * x for x in X) - total * total, n * unit * unit)
+    if rise is not None:
+        out['rise'] = rise if floats else min(rise, M64)
+    out['covered'] = covered
+    for name, x in (('area', Fraction(area)), ('area_size', Fraction(size))):
+        out[name] = rounded(x.numerator, x.denominator << ONE + 1)
+    return out
+
+
 def print_stat(o, V, out):
-    """Merged statistics of a whole version, from the rows alone, as one leaf would have them; for comparisons by eye."""
-    rec, rows, _ = o.rows_of(V)
+    """Statistics as JSON lines, in exact arithmetic: of the whole version, of its middle half, and from there on. Areas are times nanoseconds."""
+    import json
+    rec, rows, unsupported = o.rows_of(V)
     rows = list(rows)
+    ranges = [(TMIN, TMAX)]
+    if len(rows) > 1 and len(o.columns) <= 16:
+        first, last = rows[0][0], rows[-1][0]
+        a, b = first + (last - first) // 4, first + 3 * (last - first) // 4 + 1
+        ranges += [(a, b), (b, TMAX)]
     times = [t for t, _ in rows]
-    out.write('column,count,nans,min,max,sum,m2,first,last,area,covered,rise\n')
-    for i, c in enumerate(o.columns):
-        if not c.known:
-            continue
-        s = leaf_stat(times, [v[i] for _, v in rows], c.type, c.step, o.header.gap)
-        if s.count == 0:
-            out.write('%s,0,%d,,,,,,,,,\n' % (quoted(c.name), s.nans))
-        else:
-            out.write(','.join(map(str, (quoted(c.name), s.count, s.nans, s.min, s.max,
-                                         s.sum if not is_float(c.type) else s.sum[0], s.m2, s.first, s.last,
-                                         s.area[0] / 1e9, s.covered / 1e9, s.rise))) + '\n')
+    for start, end in ranges:
+        i, k = bisect.bisect_left(times, start), bisect.bisect_left(times, end)
+        for c, col in enumerate(o.columns):
+            if not col.known or c in unsupported:
+                continue
+            counted = [(t, v[c]) for t, v in rows[i:k] if v[c] is not None and not (is_float(col.type) and is_nan(col.type, v[c]))]
+
+            def beside(some):
+                return next(((t, v[c]) for t, v in some if v[c] is not None and not (is_float(col.type) and is_nan(col.type, v[c]))), None)
+            nans = sum(1 for _, v in rows[i:k] if v[c] is not None) - len(counted)
+            got = {'start': start, 'end': end, 'column': col.name, 'rows': k - i, 'nans': nans}
+            got.update(range_stat(col, counted, beside(reversed(rows[:i])), beside(rows[k:]), start, end, o.header.gap))
+            out.write(json.dumps(got, ensure_ascii=False) + '\n')
 
 
 def main(argv):

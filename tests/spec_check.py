@@ -3,7 +3,7 @@
 
     sums       SHA256SUMS has the hash of each file
     minimal    appendix B on all good files
-    dump       tests/otr_reader.py on all good files: .csv, .versions, .log, .meta, .metas
+    dump       tests/otr_reader.py on all good files: .csv, .stat, .versions, .log, .meta, .metas
     verify     it finds nothing on good files, or what .expect says
     bad        bad- and unsupported- files: status, answer and rule of .expect
     readme     each file has its sentence in README.md
@@ -74,6 +74,33 @@ def expect(name):
 def names_one(rules, text):
     """Whether one of the rules is named, as (SPEC 4.1)."""
     return any('(SPEC %s)' % rule in text for rule in rules)
+
+
+def places(name):
+    """Of .expect, where the fault may be said to lie: [(page, slot, header, file or version, number or '')]; one of them is to be named, with a rule."""
+    try:
+        m = re.search('^place (.*)$', text_of(name + '.expect'), re.M)
+    except FileNotFoundError:
+        m = None
+    return [tuple((p + ' ').split(' ')[:2]) for p in m[1].split(' or ')] if m else []
+
+
+def place_of(where):
+    """What the reader names, as one of them."""
+    m = re.match(r'(?:record of )?(page|version|slot) (\d+)', where)
+    return (m[1], m[2]) if m else (next((word for word in ('slot', 'header', 'file') if word in where), where), '')
+
+
+def told(out):
+    """[(place, rule)] of the reader's findings."""
+    found = re.findall(r'^.*?\.otr: (?:slot of version \d+: )?(.+?): .*\(SPEC (\S+)\)$', out, re.M)
+    return [(place_of(where), rule) for where, rule in found]
+
+
+def same_place(name, findings):
+    """Whether one of the findings [((kind, number), rule)] names a place and a rule of .expect."""
+    rules, want = expect(name)[3], places(name)
+    return not want or any(rule in rules and kind == k and (not n or not number or number == n) for (kind, number), rule in findings for k, n in want)
 
 
 def asked(name):
@@ -187,7 +214,7 @@ def dump(folder):
             fail(n, 'status %d, or not as the .csv, or said: %s' % (status, err))
         if n.startswith(CLASS_D) and run(reader.main, ['--no-deflate', path])[0] != 4:
             fail(n, 'read without class D')
-        for option, suffix in (('--log', '.log'), ('--meta', '.meta')):
+        for option, suffix in (('--stat', '.stat'), ('--log', '.log'), ('--meta', '.meta')):
             if os.path.exists(os.path.join(TEXTS, n + suffix)):
                 status, out, err = run(reader.main, [option, path])
                 if status or out != text_of(n + suffix):
@@ -270,7 +297,7 @@ def verify(folder):
         reader.parsed = {}
         status, out, err = run(reader.main, ['--verify', os.path.join(folder, n + '.otr')])
         want = expect(n)
-        if status != want[2] or (status and not names_one(want[3], out + err)):
+        if status != want[2] or (status and not names_one(want[3], out + err)) or not same_place(n, told(out)):
             fail(n, 'verify is %d: %s%s' % (status, out, err))
 
 
@@ -288,6 +315,10 @@ def bad(folder):
         got, out, err = run(reader.main, ['--verify', path])
         if got != verdict or not names_one(rules, out + err):
             fail(n, 'verify is %d, want %d and rule %s: %s%s' % (got, verdict, ' or '.join(rules), out, err))
+        if verdict == 1 and rules != ['3.2-1'] and not places(n):
+            fail(n, 'no place in .expect')
+        if not same_place(n, told(out)):
+            fail(n, 'verify finds it elsewhere: %s' % out)
 
 
 def readme(folder):
@@ -406,21 +437,28 @@ POKED = {'good-101-torn': 'the torn slot', 'good-102-old-damaged': 'a slot of no
 UNREACHED = {'good-090-horizon': [5], 'good-091-horizon-gone': [5], 'good-094-base-row-versions': [4]}
 
 
+def again(path):
+    """What otr2text and mkotr make of a file: (how many runs of bytes were poked, pages that differ, pages that are reached)."""
+    texter = otr2text().Texter(path)
+    text, pokes = texter.whole()
+    made = spec_hexdump.mkotr.Maker(text, '.').file() if '\nfile\n' in text else texter.made
+    with open(path, 'rb') as f:
+        want = f.read()
+    size = texter.h.page_size
+    differ = [k for k in range((max(len(want), len(made)) + size - 1) // size) if made[k * size:k * size + size] != want[k * size:k * size + size]]
+    return pokes, differ, texter.pages
+
+
+@functools.lru_cache(None)
+def otr2text():
+    return spec_hexdump.load('otr2text', 'tests/otr2text')
+
+
 def texts(folder):
-    otr2text = spec_hexdump.load('otr2text', 'tests/otr2text')
     for n in names('good-'):
-        path = os.path.join(folder, n + '.otr')
-        with open(path, 'rb') as f:
-            want = f.read()
-        texter = otr2text.Texter(path)
-        text, pokes = texter.whole()
+        pokes, differ, _ = again(os.path.join(folder, n + '.otr'))
         if bool(pokes) != (n in POKED):
             fail(n, '%d runs of bytes are poked' % pokes)
-        made = spec_hexdump.mkotr.Maker(text, '.').file() if '\nfile\n' in text else texter.made
-        size = texter.h.page_size
-        if len(made) != len(want):
-            fail(n, '%d bytes, want %d' % (len(made), len(want)))
-        differ = [k for k in range((len(want) + size - 1) // size) if made[k * size:k * size + size] != want[k * size:k * size + size]]
         if differ != UNREACHED.get(n, []):
             fail(n, 'pages %s differ' % differ)
 
