@@ -452,14 +452,10 @@ otr__commit_release(struct otr__commit *k)
 
 /* What was found may not be on disk: then it is the slot there that pages must not be taken from (SPEC 10.2-3, 9.1). */
 static enum otr_status
-sync_found(struct otr__target *t, struct otr_error *err)
+sync_state(struct otr__target *t, struct otr_error *err)
 {
-	int failure;
+	int failure = t->io.sync(t->io.self);
 
-	/* a torn slot may have been put back after a failure, and the disk may hold it whole */
-	if (t->on_disk || (t->state.slot.self_synced && t->state.next_version == t->state.slot.version + 1))
-		return OTR_OK;
-	failure = t->io.sync(t->io.self);
 	if (failure != 0) {
 		t->poisoned = true;
 		/* the cache may call it clean now: once more, so that the next writer's sync has it to write.  If this fails too, nothing is left to do */
@@ -468,6 +464,43 @@ sync_found(struct otr__target *t, struct otr_error *err)
 	}
 	t->on_disk = true;
 	return OTR_OK;
+}
+
+/*
+ * Whether the older slot, which is to be written over, is used in spite of stamps that are neither its version's nor those of a later write (SPEC 4.2-2).  A commit cut over
+ * these would be called damage, so it gets the right ones first.
+ */
+static bool
+mend_older(struct otr__target *t)
+{
+	uint8_t *slot = t->state.bytes[1 - t->state.index];
+	uint64_t next;
+
+	return t->state.has_other &&
+	    otr__slot_judge(slot, t->state.slot.version, otr__slot_begins(&t->state.slot, &t->header.schema), &next) != OTR__VERDICT_TORN && otr__slot_mend(slot);
+}
+
+static enum otr_status
+sync_found(struct otr__target *t, struct otr_error *err)
+{
+	bool mended = mend_older(t);
+	enum otr_status status;
+	int failure;
+
+	/* a torn slot may have been put back after a failure, and the disk may hold it whole */
+	if (!t->on_disk && (mended || !t->state.slot.self_synced || t->state.next_version != t->state.slot.version + 1)) {
+		status = sync_state(t, err);
+		if (status != OTR_OK)
+			return status;
+	}
+	if (!mended)
+		return OTR_OK;
+	failure = t->io.write(t->io.self, OTR__SLOT_OFFSET(1 - t->state.index), t->state.bytes[1 - t->state.index], OTR__SLOT_BYTES);
+	if (failure != 0) {
+		t->poisoned = true;
+		return otr__fail_sys(err, failure, "cannot write");
+	}
+	return sync_state(t, err);
 }
 
 enum otr_status

@@ -94,6 +94,17 @@ stamps_are(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t stamp)
 	return true;
 }
 
+bool
+otr__slot_mend(uint8_t bytes[OTR__SLOT_BYTES])
+{
+	uint64_t stamp = otr__get64(bytes + VERSION_OFFSET) + 1;
+
+	if (stamps_are(bytes, stamp))
+		return false;
+	set_stamps(bytes, stamp);
+	return true;
+}
+
 /* 4.2-2: whether stamps of a later version stand among those of this one, which a single flipped bit does not explain. */
 static bool
 written_over(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t stamp)

@@ -44,6 +44,9 @@ otr__slot_room(size_t freed)
 void otr__slot_encode(uint8_t bytes[OTR__SLOT_BYTES], const struct otr__slot *slot, const uint8_t file_id[16]);
 void otr__slot_encode_unwritten(uint8_t bytes[OTR__SLOT_BYTES], const uint8_t file_id[16]);
 
+/* Gives a slot that is used in spite of a wrong stamp (4.2-2) the right ones, over which its crc was made.  Whether one was wrong. */
+bool otr__slot_mend(uint8_t bytes[OTR__SLOT_BYTES]);
+
 enum otr__slot_condition {
 	OTR__SLOT_SOUND,
 	OTR__SLOT_FLIPPED,       /* usable; a stamp was wrong */
