@@ -39,11 +39,7 @@
 #define REAL_PWRITEV2 __real_pwritev2
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
-#define STEP 10
-#else
-#define STEP 1
-#endif
+#define STEP (TAP_SLOWER > 1 ? 20 : 1)
 
 #define SECOND INT64_C(1000000000)
 #define FD_MAX 256

@@ -25,17 +25,7 @@
 
 #define SECOND 1000000000LL
 
-/* Under AddressSanitizer a state takes many times as long. */
-#define STATES_WANTED 200000
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SLOW
-#endif
-#endif
-#if defined(SLOW) || defined(__SANITIZE_ADDRESS__)
-#undef STATES_WANTED
-#define STATES_WANTED 1000
-#endif
+#define STATES_WANTED (TAP_SLOWER > 1 ? 1000 : 200000)
 
 /* The calls of a backend that can fail, and how. */
 enum which { READ, WRITE, WRITE_SYNCED, SYNC, SYNC_DIRECTORY, SIZE, LOCK, IS_CURRENT, CALLS, ANY };

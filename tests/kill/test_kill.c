@@ -10,11 +10,7 @@
  */
 #include "story.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define CYCLES 150
-#else
-#define CYCLES 1000
-#endif
+#define CYCLES (TAP_SLOWER > 1 ? 150 : 1000)
 
 static char dir[100];
 static bool tools, unnamed_here, unnamed;

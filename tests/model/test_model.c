@@ -2040,7 +2040,7 @@ run_all(uint64_t seed, uint64_t ops, const char *keep)
 int
 main(int argc, char **argv)
 {
-	uint64_t seed = setting("SEED", 1), ops = setting("OPS", 100000), session = 0;
+	uint64_t seed = setting("SEED", 1), ops = setting("OPS", TAP_SLOWER > 1 ? 15000 : 100000), session = 0;
 	const char *keep = NULL, *tmp = tap_folder();
 	double start = wall_seconds();
 	int i, status = 0;

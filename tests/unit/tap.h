@@ -17,6 +17,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* How many times slower a sanitizer makes it: what tries all cases tries each so many-th one then. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TAP_SLOWER 100
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define TAP_SLOWER 100
+#endif
+#endif
+#ifndef TAP_SLOWER
+#define TAP_SLOWER 1
+#endif
+
 static int tap_count, tap_failures;
 
 #define CHECK(cond, sentence) tap_check((cond) != 0, (sentence), __FILE__, __LINE__)

@@ -116,7 +116,7 @@ test_flips(void)
 
 		if (pread(fd, &old, 1, at) != 1)
 			break;
-		for (bit = 0; bit < 8; bit++) {
+		for (bit = TAP_SLOWER > 1 ? (int)(at % 8) : 0; bit < 8; bit += TAP_SLOWER > 1 ? 8 : 1) {
 			struct outcome o;
 
 			flipped = (uint8_t)(old ^ 1u << bit);
@@ -136,7 +136,8 @@ test_flips(void)
 		if (pwrite(fd, &old, 1, at) != 1)
 			break;
 	}
-	CHECK(at == 20480 && wrong == 0, "P1, 10.4-2, 12-2: each of 163,840 flipped bits is answered as it should be");
+	CHECK(at == 20480 && wrong == 0, TAP_SLOWER > 1 ? "P1, 10.4-2, 12-2: a flipped bit of each byte is answered as it should be" :
+	    "P1, 10.4-2, 12-2: each of 163,840 flipped bits is answered as it should be");
 	CHECK(unfound == 0, "P1: otr_verify finds those that were tried");
 	if (pread(fd, &root, 1, 17000) == 1 && pwrite(fd, &(uint8_t){ (uint8_t)(root ^ 1) }, 1, 17000) == 1)
 		CHECK(otr_open_at(path, 1, &file, &err) == OTR_E_CORRUPT && err.page == 4,
