@@ -30,11 +30,6 @@
 #define LIST_MIN 16u
 /* A log page of a single group always fits: its fixed part, chunk headers and padding take less than this. */
 #define LOG_FIXED 1700u
-/*
- * A spill decodes and encodes the newest log page again, so this bounds what a small commit costs in a file of any age.  With a clock that jitters a page of 8 KiB
- * holds fewer records than this anyway.
- */
-#define LOG_RECORDS 4096u
 /* The least that a file of fixed size has beside its first 16 KiB: an eighth of it takes the pages of a spill. */
 #define MAX_SIZE_PAGES 96u
 /* Pages by which a file grows at the least between two counts of what it reaches. */
@@ -625,7 +620,7 @@ write_log(struct otr__commit *k, struct otr_error *err)
 		before = log.links;
 		if (status == OTR_OK)
 			status = add_group(k, &log, err);
-		if (status == OTR_OK && log.records <= LOG_RECORDS)
+		if (status == OTR_OK && log.records <= OTR__LOG_RECORDS_MAX)
 			used = otr__log_page_encode(k->page, schema->page_bytes, schema, &log, t->scratch, &nomem);
 		if (status == OTR_OK && used > 0)
 			status = otr__space_give_up(&k->space, &newest, err);

@@ -3,12 +3,12 @@
  * logpage.c - the log page: commit records column by column, the rows of full groups, and the links that find both (SPEC 4.5).
  *
  * Owns the page's payload.  Does not own: following the links (log.c), when a group is full (4.6-4, commit.c), chunks (chunk.c).  No I/O.
- * Memory is the struct otr__log_page's, and grows with what a page may hold at most: 65,535 records, 2^18 cells of rows.
+ * Memory is the struct otr__log_page's, and grows with what a page may hold at most: 4,096 records, 2^18 cells of rows.
  *
  *      OFFSET SIZE FIELD              behind the page header
  *          40    4 used               a multiple of 8
  *          44    4 text_bytes
- *          48    4 records            R, 1..65,535
+ *          48    4 records            R, 1..4,096
  *          52    4 groups             G <= R
  *          56    4 kept               K <= R
  *          60    4 strings            S <= 2 R
@@ -46,9 +46,6 @@
 #define LINKS_OFFSET 40u
 #define LOG_FIXED 208u
 #define CHUNK_FIXED 16u                /* 7.1 */
-#define LOG_RECORDS_MAX 65535u
-/* One chunk holds their lengths, and a chunk holds so many; a page of 64 KiB has no room for more distinct ones anyway. */
-#define LOG_STRINGS_MAX 65535u
 
 enum {
 	VERSION, COMMIT_NS, KIND, TIME_DIGITS, ROWS_EVER, ROWS, ADDED, REMOVED, AUTHOR, MESSAGE, ROW_COUNT, HAS_ROOT,
@@ -283,8 +280,7 @@ check_counts(const struct head *h, uint32_t page_bytes, const struct otr_schema 
 	if (h->used > page_bytes || h->used % 8 != 0 || h->text_bytes > page_bytes || h->used < least)
 		return otr__fail(err, OTR_E_CORRUPT, "4.5", "log page: used is %u and text_bytes %u, of a page of %u bytes", (unsigned)h->used,
 		    (unsigned)h->text_bytes, (unsigned)page_bytes);
-	if (h->records == 0 || h->records > LOG_RECORDS_MAX || h->groups > h->records || h->kept > h->records || h->strings > 2 * h->records ||
-	    h->strings > LOG_STRINGS_MAX)
+	if (h->records == 0 || h->records > OTR__LOG_RECORDS_MAX || h->groups > h->records || h->kept > h->records || h->strings > 2 * h->records)
 		return otr__fail(err, OTR_E_CORRUPT, "4.5", "log page: %u records, %u groups, %u kept roots, %u strings", (unsigned)h->records,
 		    (unsigned)h->groups, (unsigned)h->kept, (unsigned)h->strings);
 	if (h->rows > OTR__LEAF_ROWS_MAX || h->rows * (schema->columns + 1) > OTR__LEAF_CELLS_MAX)
@@ -518,7 +514,7 @@ find_string(const struct decoder *d, uint64_t v, bool as_author, const uint8_t *
 
 /*
  * A record of its numbers, one a chunk, v[chunk * n].  The chunk whose number does not fit into its field, or HAS_ROOT + 1; what the numbers mean is
- * otr__record_check's affair.  No loop over the chunks: a file of 1 MiB may have 16 million records, of which each field counts.
+ * otr__record_check's affair.  No loop over the chunks: a file of 1 MiB may have a million records, of which each field counts.
  */
 static inline uint32_t
 set_record(const struct decoder *d, struct otr__record *record, const uint64_t *v, size_t n)
@@ -590,7 +586,7 @@ get_records(struct decoder *d)
 	size_t pitch = pitch_of(records);
 	enum otr_status status;
 
-	/* all numbers first, then record by record: a page of 65,535 records is far larger than a cache, and is gone through once instead of once a field */
+	/* all numbers first, then record by record: a page of 4,096 records is larger than a cache, and is gone through once instead of once a field */
 	for (chunk = VERSION; chunk <= HAS_ROOT; chunk++) {
 		status = get_numbers(d, chunk, records, d->value + chunk * pitch);
 		if (status != OTR_OK)
@@ -803,7 +799,7 @@ otr__log_page_decode(const uint8_t *page, uint32_t page_bytes, const struct otr_
 	if (status == OTR_OK && !place_groups(log->group, d.head.groups, log->record, d.head.records, d.head.rows, true))
 		status = otr__fail(err, OTR_E_CORRUPT, "4.5-2", "log page: %u full groups overlap or do not add up to %u rows", (unsigned)d.head.groups,
 		    (unsigned)d.head.rows);
-	if (status == OTR_OK)
+	if (status == OTR_OK && !log->without_rows)
 		status = get_rows(&d);
 	if (status != OTR_OK)
 		return status;
@@ -1127,7 +1123,7 @@ put_head(struct encoder *e, const struct otr__log_links *l)
 static bool
 is_encodable(struct otr__log_page *log, const struct otr_schema *schema)
 {
-	return log->records >= 1 && log->records <= LOG_RECORDS_MAX && log->groups <= log->records && log->rows.n <= OTR__LEAF_ROWS_MAX &&
+	return log->records >= 1 && log->records <= OTR__LOG_RECORDS_MAX && log->groups <= log->records && log->rows.n <= OTR__LEAF_ROWS_MAX &&
 	    log->rows.n * (schema->columns + 1) <= OTR__LEAF_CELLS_MAX &&
 	    place_groups(log->group, log->groups, log->record, log->records, log->rows.n, false);
 }
@@ -1148,7 +1144,7 @@ otr__log_page_encode(uint8_t *page, uint32_t page_bytes, const struct otr_schema
 		return 0;
 	}
 	collect_strings(&e);
-	if (e.strings > LOG_STRINGS_MAX || e.text_bytes > page_bytes || otr__pad8(e.text_bytes) > page_bytes - e.at)
+	if (e.text_bytes > page_bytes || otr__pad8(e.text_bytes) > page_bytes - e.at)
 		return 0;
 	e.end = page_bytes - (uint32_t)otr__pad8(e.text_bytes);
 	memset(page + LINKS_OFFSET, 0, e.at - LINKS_OFFSET);

@@ -8,6 +8,11 @@
 #include "leaf.h"
 
 #define OTR__KEPT_BYTES 40u            /* of a kept root in a record */
+/*
+ * Records of a log page (SPEC 2.5).  Those that change nothing cost no bytes, so without a limit a small file could have millions; and a spill decodes and encodes
+ * the newest page again, so this bounds what a small commit costs in a file of any age.  With a clock that jitters a page of 8 KiB holds fewer anyway.
+ */
+#define OTR__LOG_RECORDS_MAX 4096u
 
 struct otr__kept {                     /* a kept root, SPEC 8.2 */
 	struct otr__ref root;
@@ -72,6 +77,7 @@ struct otr__log_page {
 	struct otr__record *record;        /* [records]; strings borrowed from `text` */
 	struct otr__group *group;          /* [groups] */
 	struct otr__rows rows;             /* of the full groups, in order */
+	bool without_rows;                 /* the caller's wish: they are not decoded, and rows.n is 0 */
 	/* memory */
 	uint32_t record_capacity, group_capacity;
 	uint8_t *text;

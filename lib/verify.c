@@ -13,7 +13,11 @@
  * makes other claims, is found.  Findings are kept until the end: beside a live writer a mismatch may come from a page that was reused meanwhile, so
  * if the newest version has moved, all of it is thrown away and the check begins again.
  *
- * Memory: 4 bits a page of the file, a page and its summary a level, a decoded leaf, a log page, at most 1,000 findings.
+ * Processor time is bounded by the size of the file, whatever it says: of a page that is named again its summary is remembered, a log page that two slots
+ * reach is measured once, and the leaves behind full groups are read in order.
+ *
+ * Memory: 4 bits a page of the file, a page and its summary a level, 4 MiB of summaries, a decoded leaf, a log page, 4 MiB for what is put in order,
+ * at most 1,000 findings.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +32,12 @@
 
 #define FINDINGS_MAX 1000
 #define RESTARTS_MAX 20
+/*
+ * Pages that are remembered.  An inner page has room for eight entries at least, so its children's summaries are an eighth of it at most: this is enough for
+ * all pages of a file of 32 MiB.
+ */
+#define MEMO_BYTES (4u << 20)
+#define EARLY_MAX 32768u
 
 struct found {
 	enum otr_place place;
@@ -43,6 +53,28 @@ struct summary {
 	uint64_t rows;
 	int64_t first_ns, last_ns;
 	struct otr__stats stats[OTR_MAX_COLUMNS];
+};
+
+/* A page that was found sound, and its summary beside it. */
+struct memo {
+	struct otr__ref ref;                 /* page 0: none */
+	uint64_t rows;
+	int64_t first_ns, last_ns, horizon_ns;
+	unsigned level, digits;              /* digits: of a leaf, with that horizon */
+};
+
+/* A full group whose rows have to be compared with the last row of the tree on which they rode, row `index` of a leaf. */
+struct early {
+	struct otr__ref leaf;
+	uint64_t index, page;                /* page: of the log */
+	int64_t least_ns;
+	bool keep;
+};
+
+/* A row of a full group, to be put in order of time. */
+struct arrival {
+	int64_t time_ns;
+	uint32_t at;                         /* among the group's rows */
 };
 
 /* Work space of one level of a walk. */
@@ -66,6 +98,16 @@ struct verifier {
 	uint8_t *seen, *bad;                 /* a bit a page: checked; and found bad */
 	uint8_t *reached[2];                 /* by the newest slot; by the other */
 	bool moved;
+	struct memo *memo;                   /* [memos], direct mapped by page */
+	struct otr__stats *memo_stats;       /* [memos x columns] */
+	uint32_t memos;
+	struct arrival *arrival;             /* [2 x OTR__LEAF_ROWS_MAX], taken at first use */
+	struct early *early;                 /* [EARLY_MAX], likewise */
+	uint32_t early_n;
+	struct otr__tree early_tree;         /* where the last one was found; early_known false: nowhere yet */
+	struct otr__leaf_at early_at;
+	bool early_known;
+	uint32_t early_lost;                 /* how many could not be found */
 	/* in force while one slot's state is checked */
 	const struct otr__slot *slot;
 	unsigned digits;                     /* of a second's fraction: the most that a row met so far needs */
@@ -243,6 +285,41 @@ frame_of(struct verifier *v, unsigned level)
 	return f;
 }
 
+static struct memo *
+memo_of(struct verifier *v, uint64_t page)
+{
+	return &v->memo[page % v->memos];
+}
+
+/*
+ * What was remembered of a page that is named again, but for its statistics; NULL: nothing.  With the other slot's horizon its rows have to be looked at anew.
+ */
+static const struct memo *
+recall(struct verifier *v, const struct otr__ref *ref, struct summary *out)
+{
+	const struct memo *m = memo_of(v, ref->page);
+
+	if (!otr__ref_equal(&m->ref, ref) || m->horizon_ns != v->slot->horizon_ns)
+		return NULL;
+	out->known = true;
+	out->rows = m->rows;
+	out->first_ns = m->first_ns;
+	out->last_ns = m->last_ns;
+	v->digits = m->digits > v->digits ? m->digits : v->digits;
+	return m;
+}
+
+static void
+remember(struct verifier *v, unsigned level, const struct otr__ref *ref, unsigned digits, const struct summary *s)
+{
+	struct memo *m = memo_of(v, ref->page);
+	uint32_t columns = v->header.schema.columns;
+
+	*m = (struct memo){ .ref = *ref, .rows = s->rows, .first_ns = s->first_ns, .last_ns = s->last_ns, .horizon_ns = v->slot->horizon_ns,
+		.level = level, .digits = digits };
+	memcpy(v->memo_stats + (m - v->memo) * columns, s->stats, columns * sizeof s->stats[0]);
+}
+
 /* Rows before the horizon do not exist. */
 static void
 count_digits(struct verifier *v, const int64_t *time_ns, size_t n)
@@ -263,6 +340,7 @@ check_leaf(struct verifier *v, const struct otr__ref *ref, struct summary *out, 
 	const struct otr_schema *schema = &v->header.schema;
 	struct otr_error what;
 	const uint8_t *page;
+	unsigned before = v->digits, digits;
 	uint32_t c;
 	enum otr_status status = otr__store_read(&v->store, ref, OTR__LEAF, 0, &page, NULL, &what);
 
@@ -270,7 +348,10 @@ check_leaf(struct verifier *v, const struct otr__ref *ref, struct summary *out, 
 		status = otr__leaf_decode(page, schema->page_bytes, schema, v->columns, &v->rows, v->scratch, NULL, &what);
 	if (status != OTR_OK)
 		return bad_page(v, ref->page, &what, err);
+	v->digits = 0;
 	count_digits(v, v->rows.time_ns, v->rows.n);
+	digits = v->digits;
+	v->digits = digits > before ? digits : before;
 	out->known = true;
 	out->rows = v->rows.n;
 	out->first_ns = v->rows.time_ns[0];
@@ -282,6 +363,7 @@ check_leaf(struct verifier *v, const struct otr__ref *ref, struct summary *out, 
 			otr__stats_leaf(&out->stats[c], &rule, v->rows.time_ns, v->rows.value[c], v->rows.has_null[c] ? v->rows.present[c] : NULL,
 			    v->rows.n);
 	}
+	remember(v, 0, ref, digits, out);
 	return OTR_OK;
 }
 
@@ -327,6 +409,7 @@ check_node(struct verifier *v, unsigned level, const struct otr__ref *ref, struc
 	const struct otr_schema *schema = &v->header.schema;
 	bool fresh = set_bit(v->seen, ref->page), usable;
 	struct otr__stats stats[OTR_MAX_COLUMNS];
+	const struct memo *m;
 	struct otr_error what;
 	const uint8_t *page;
 	struct frame *f;
@@ -336,6 +419,11 @@ check_node(struct verifier *v, unsigned level, const struct otr__ref *ref, struc
 	out->known = false;
 	if (!fresh && bit_of(v->bad, ref->page))
 		return OTR_OK;
+	if (!fresh && (m = recall(v, ref, out)) != NULL && m->level == level) {
+		memcpy(out->stats, v->memo_stats + (m - v->memo) * schema->columns, schema->columns * sizeof out->stats[0]);
+		return OTR_OK;
+	}
+	out->known = false;
 	if (level == 0)
 		return check_leaf(v, ref, out, err);
 	f = frame_of(v, level);
@@ -380,6 +468,7 @@ check_node(struct verifier *v, unsigned level, const struct otr__ref *ref, struc
 				otr__stats_merge(&out->stats[c], &stats[c], &rule);
 		}
 	}
+	remember(v, level, ref, 0, out);
 	return OTR_OK;
 }
 
@@ -395,7 +484,7 @@ level_of(struct verifier *v, const struct otr__ref *ref, unsigned *level, struct
 	return status;
 }
 
-/* A root that a slot or a record names, with all below it. */
+/* A root that a slot or a record names, with all below it; *out need not have its statistics. */
 static enum otr_status
 check_tree(struct verifier *v, const struct otr__ref *root, uint64_t rows, uint64_t generation, enum otr_place place, uint64_t number,
     struct summary *out, struct otr_error *err)
@@ -406,11 +495,13 @@ check_tree(struct verifier *v, const struct otr__ref *root, uint64_t rows, uint6
 	enum otr_status status = check_ref(v, root, generation, place, number, &usable, err);
 
 	out->known = false;
-	if (status != OTR_OK || !usable)
+	if (status != OTR_OK || !usable || (bit_of(v->seen, root->page) && bit_of(v->bad, root->page)))
 		return status;
-	if (level_of(v, root, &level, &what) != OTR_OK)
-		return bad_page(v, root->page, &what, err);
-	status = check_node(v, level, root, out, err);
+	if (recall(v, root, out) == NULL) {        /* many records may keep one root */
+		if (level_of(v, root, &level, &what) != OTR_OK)
+			return bad_page(v, root->page, &what, err);
+		status = check_node(v, level, root, out, err);
+	}
 	if (status == OTR_OK && out->known && out->rows != rows)
 		status = find(v, err, place, number, "5.3-7", "%llu rows of the tree, its root (page %llu) has %llu", (unsigned long long)rows,
 		    (unsigned long long)root->page, (unsigned long long)out->rows);
@@ -486,112 +577,182 @@ check_version(struct verifier *v, const struct walk *w, const struct otr__record
 	return OTR_OK;
 }
 
-/* Joins rows [from, to) of src to rows (SPEC 4.6-1). */
-static bool
-join(struct otr__rows *rows, const struct otr__rows *src, size_t from, size_t to, enum otr_duplicates policy)
+/* Puts a[0, n) in order of time, equal times in order of arrival; b is as long.  Returns which of the two holds them then. */
+static struct arrival *
+sort_arrivals(struct arrival *a, struct arrival *b, size_t n)
 {
-	bool last;
+	size_t width, from;
 
-	if (!otr__rows_reserve(rows, rows->n + (to - from)))
-		return false;
-	for (; from < to; from++)
-		(void)otr__ride_join(rows, src, from, policy, &last);
-	return true;
-}
+	for (width = 1; width < n; width *= 2) {
+		struct arrival *swap = a;
 
-static void
-clear(struct otr__rows *rows)
-{
-	rows->n = 0;
-	rows->decoded = UINT64_MAX;
-	memset(rows->has_null, 0, sizeof rows->has_null);
+		for (from = 0; from < n; from += 2 * width) {
+			size_t i = from, half = n - from < width ? n : from + width, j = half, end = n - half < width ? n : half + width, k;
+
+			for (k = from; k < end; k++) {
+				bool left = j == end || (i < half && a[i].time_ns <= a[j].time_ns);
+
+				b[k] = a[left ? i : j];
+				i += left;
+				j += !left;
+			}
+		}
+		a = b;
+		b = swap;
+	}
+	return a;
 }
 
 /*
- * The number of rows that ride after each record of a full group, in count[0, g->records); v->rows is the work space.
+ * The number of rows that ride after each record of a full group, in count[0, g->records): one a time, under keep all of them (SPEC 4.6-1).  To insert
+ * one after the other would take time by the square of 65,535.  exact false: all of them in any case, only to tell where rows begin.
  */
 static enum otr_status
-count_group(struct verifier *v, const struct otr__group *g, uint32_t *count, struct otr_error *err)
+count_group(struct verifier *v, const struct otr__group *g, bool exact, uint32_t *count, struct otr_error *err)
 {
 	const struct otr__log_page *log = &v->log;
-	uint32_t row = g->row + g->carried, k;
+	const int64_t *time_ns = log->rows.time_ns + g->row;
+	struct arrival *sorted;
+	struct arrival *adds;
+	uint32_t n = g->carried, k, i, late = 0, end;
 
-	clear(&v->rows);
-	if (!join(&v->rows, &log->rows, g->row, row, g->duplicates))
+	for (k = 0; k < g->records; k++)
+		count[k] = n += log->record[g->record + k].row_count;
+	if (!exact || g->duplicates == OTR_KEEP)
+		return OTR_OK;
+	for (i = 1; i < n; i++)
+		late += time_ns[i] <= time_ns[i - 1];
+	if (late == 0)
+		return OTR_OK;
+	if (v->arrival == NULL && (v->arrival = malloc(2 * (size_t)OTR__LEAF_ROWS_MAX * sizeof *v->arrival)) == NULL)
 		return no_memory(err);
-	for (k = 0; k < g->records; k++) {
-		uint32_t rows = log->record[g->record + k].row_count;
-
-		if (!join(&v->rows, &log->rows, row, row + rows, g->duplicates))
-			return no_memory(err);
-		row += rows;
-		count[k] = (uint32_t)v->rows.n;
+	for (i = 0; i < n; i++)
+		v->arrival[i] = (struct arrival){ time_ns[i], i };
+	sorted = sort_arrivals(v->arrival, v->arrival + OTR__LEAF_ROWS_MAX, n);
+	/* in the other half, row by row: 1 if it was the first of its time */
+	adds = sorted == v->arrival ? v->arrival + OTR__LEAF_ROWS_MAX : v->arrival;
+	for (i = 0; i < n; i++)
+		adds[sorted[i].at].at = i == 0 || sorted[i].time_ns != sorted[i - 1].time_ns;
+	for (k = 0, i = 0, n = 0; k < g->records; k++) {
+		for (end = count[k]; i < end; i++)
+			n += adds[i].at;
+		count[k] = n;
 	}
 	return OTR_OK;
 }
 
-/* That the rows of a full group are not before the tree on which they rode (SPEC 4.6-2). */
+static int
+compare_early(const void *a, const void *b)
+{
+	const struct early *x = a, *y = b;
+
+	return (x->leaf.page > y->leaf.page) - (x->leaf.page < y->leaf.page);
+}
+
+/* The groups that wait, leaf by leaf, so that their number and order costs little (SPEC 4.6-2). */
 static enum otr_status
-check_early(struct verifier *v, const struct walk *w, const struct otr__group *g, uint64_t page, struct otr_error *err)
+check_early(struct verifier *v, struct otr_error *err)
+{
+	struct otr__ref leaf = { .page = 0 };
+	bool known = false;
+	enum otr_status status = OTR_OK;
+	uint32_t i;
+
+	if (v->early_n > 0)
+		qsort(v->early, v->early_n, sizeof *v->early, compare_early);
+	for (i = 0; i < v->early_n && status == OTR_OK && v->n < FINDINGS_MAX; i++) {
+		const struct early *e = &v->early[i];
+		int64_t last_ns;
+
+		if (!otr__ref_equal(&leaf, &e->leaf)) {
+			struct otr_error what;
+			const uint8_t *page;
+
+			/* what cannot be read was found when the tree was checked, or has expired */
+			leaf = e->leaf;
+			known = otr__store_read(&v->store, &leaf, OTR__LEAF, 0, &page, NULL, &what) == OTR_OK &&
+			    otr__leaf_decode(page, v->header.schema.page_bytes, &v->header.schema, 0, &v->rows, v->scratch, NULL, &what) == OTR_OK;
+		}
+		if (!known || e->index >= v->rows.n)
+			continue;
+		last_ns = v->rows.time_ns[e->index];
+		if (e->keep ? e->least_ns < last_ns : e->least_ns <= last_ns)
+			status = find(v, err, OTR_PLACE_PAGE, e->page, "4.6-2", "a row of a group rode at %lld, the tree's last row was at %lld",
+			    (long long)e->least_ns, (long long)last_ns);
+	}
+	v->early_n = 0;
+	return status;
+}
+
+/* That the rows of a full group are not before the tree on which they rode (SPEC 4.6-2): said at once, or noted for check_early. */
+static enum otr_status
+note_early(struct verifier *v, const struct walk *w, const struct otr__group *g, uint64_t page, struct otr_error *err)
 {
 	const struct otr__log_page *log = &v->log;
-	struct otr__tree tree;
-	struct otr__leaf_at at;
+	struct otr__leaf_at *at = &v->early_at;
 	struct otr_error what;
-	int64_t last_ns, least_ns = INT64_MAX;
-	uint64_t rows = g->carried, i;
+	int64_t least_ns = INT64_MAX;
+	uint64_t rows = g->carried, position, i;
+	bool keep = g->duplicates == OTR_KEEP;
 
 	if (g->tree_end <= w->base_row || g->tree_end - w->base_row > w->tree_rows)
 		return OTR_OK;
-	/* what cannot be read was found when the tree was checked, or has expired */
-	if (otr__tree_open(&tree, &v->store, &v->header.schema, v->scratch, &w->root, w->tree_rows, w->tree_rows, &what) != OTR_OK ||
-	    otr__tree_leaf_at(&tree, g->tree_end - w->base_row - 1, &at, &what) != OTR_OK || at.last_ns < v->state.slot.horizon_ns ||
-	    otr__tree_leaf_rows(&tree, &at, 0, &v->rows, &what) != OTR_OK)
+	position = g->tree_end - w->base_row - 1;
+	if (!v->early_known || !otr__ref_equal(&v->early_tree.root, &w->root) || v->early_tree.root_rows != w->tree_rows || position < at->position ||
+	    position - at->position >= at->rows) {
+		/* what cannot be read was found when the tree was checked, or has expired; then it is not tried for ever */
+		if (v->early_lost == EARLY_MAX)
+			return OTR_OK;
+		v->early_known = otr__tree_open(&v->early_tree, &v->store, &v->header.schema, v->scratch, &w->root, w->tree_rows, w->tree_rows, &what) ==
+		    OTR_OK && otr__tree_leaf_at(&v->early_tree, position, at, &what) == OTR_OK;
+		v->early_lost += !v->early_known;
+		if (!v->early_known)
+			return OTR_OK;
+	}
+	if (at->last_ns < v->state.slot.horizon_ns)
 		return OTR_OK;
-	last_ns = v->rows.time_ns[g->tree_end - w->base_row - 1 - at.position];
 	for (i = 0; i < g->records; i++)
 		rows += log->record[g->record + i].row_count;
 	for (i = 0; i < rows; i++)
 		least_ns = log->rows.time_ns[g->row + i] < least_ns ? log->rows.time_ns[g->row + i] : least_ns;
-	if (g->duplicates == OTR_KEEP ? least_ns >= last_ns : least_ns > last_ns)
+	/* most groups are later than the whole leaf */
+	if (keep ? least_ns >= at->last_ns : least_ns > at->last_ns)
 		return OTR_OK;
-	return find(v, err, OTR_PLACE_PAGE, page, "4.6-2", "a row of a group rode at %lld, the tree's last row was at %lld", (long long)least_ns,
-	    (long long)last_ns);
+	if (v->early == NULL && (v->early = malloc(EARLY_MAX * sizeof *v->early)) == NULL)
+		return no_memory(err);
+	v->early[v->early_n++] = (struct early){ at->ref, position - at->position, page, least_ns, keep };
+	return v->early_n == EARLY_MAX ? check_early(v, err) : OTR_OK;
 }
 
-/* The records of v->log, newest first, against the trees that their versions are read from. */
+/*
+ * The records of v->log, newest first, against the trees that their versions are read from.  again: the newest slot reaches this page too, so what it says
+ * for itself has been checked.
+ */
 static enum otr_status
-check_records(struct verifier *v, struct walk *w, uint64_t page, struct summary *work, struct otr_error *err)
+check_records(struct verifier *v, struct walk *w, uint64_t page, bool again, struct summary *work, struct otr_error *err)
 {
 	const struct otr__log_page *log = &v->log;
-	uint32_t *count = calloc(log->records, sizeof *count), i, g = log->groups, k;
+	uint32_t *count = calloc(log->records, sizeof *count), i, g = log->groups;
 	enum otr_status status = OTR_OK;
 
 	if (count == NULL)
 		return no_memory(err);
 	for (i = 0; i < log->groups && status == OTR_OK; i++)
-		status = count_group(v, &log->group[i], count + log->group[i].record, err);
+		status = count_group(v, &log->group[i], !again, count + log->group[i].record, err);
 	for (i = log->records; i-- > 0 && status == OTR_OK && v->n < FINDINGS_MAX; ) {
 		const struct otr__record *r = &log->record[i];
 		uint64_t tree_end = r->rows_ever, riding = 0;
 
 		while (g > 0 && i < log->group[g - 1].record)
 			g--;
-		if (g > 0 && i - log->group[g - 1].record < log->group[g - 1].records) {
-			const struct otr__group *group = &log->group[g - 1];
-			bool any = group->carried > 0;
-
-			for (k = group->record; k <= i && !any; k++)
-				any = log->record[k].row_count > 0;
-			if (any) {                 /* 8.3-1 */
-				tree_end = group->tree_end;
-				riding = count[i];
-			}
+		if (count[i] > 0) {                /* 8.3-1 */
+			tree_end = log->group[g - 1].tree_end;
+			riding = again ? r->rows_ever - tree_end : count[i];
 		}
 		status = check_version(v, w, r, tree_end, riding, OTR_PLACE_PAGE, page, err);
-		if (status == OTR_OK && riding > 0 && r->version >= v->slot->oldest_version &&
+		if (status == OTR_OK && count[i] > 0 && r->version >= v->slot->oldest_version &&
 		    i == log->group[g - 1].record + log->group[g - 1].records - 1)
-			status = check_early(v, w, &log->group[g - 1], page, err);
+			status = note_early(v, w, &log->group[g - 1], page, err);
 		if (status == OTR_OK)
 			status = check_balance(v, w, r, OTR_PLACE_PAGE, page, err);
 		if (status == OTR_OK)
@@ -656,7 +817,7 @@ check_links(struct verifier *v, uint64_t at, const struct otr__log_links *l, con
 
 /* All log pages of a slot, newest first. */
 static enum otr_status
-check_log(struct verifier *v, struct walk *w, struct summary *work, struct otr_error *err)
+walk_log(struct verifier *v, struct walk *w, struct summary *work, struct otr_error *err)
 {
 	const struct otr_schema *schema = &v->header.schema;
 	struct otr__ref ref = v->slot->log;
@@ -689,7 +850,7 @@ check_log(struct verifier *v, struct walk *w, struct summary *work, struct otr_e
 		if (at != 0)
 			status = check_links(v, at, &after, &links, err);
 		if (status == OTR_OK)
-			status = check_records(v, w, ref.page, work, err);
+			status = check_records(v, w, ref.page, !fresh && links.first_version >= v->state.slot.oldest_version, work, err);
 		if (status != OTR_OK || links.index == 0 || links.first_version <= v->slot->oldest_version) {
 			if (status == OTR_OK && links.first_version > v->slot->oldest_version)
 				status = find(v, err, OTR_PLACE_PAGE, ref.page, "4.1", "the log begins with version %llu, the oldest kept is %llu",
@@ -704,6 +865,18 @@ check_log(struct verifier *v, struct walk *w, struct summary *work, struct otr_e
 		ref = links.prev;
 	}
 	return OTR_OK;
+}
+
+static enum otr_status
+check_log(struct verifier *v, struct walk *w, struct summary *work, struct otr_error *err)
+{
+	enum otr_status status;
+
+	v->early_n = 0;
+	v->early_known = false;
+	v->early_lost = 0;
+	status = walk_log(v, w, work, err);
+	return status == OTR_OK ? check_early(v, err) : status;
 }
 
 /* ---- metadata ------------------------------------------------------------------------------------------------------------- */
@@ -1017,7 +1190,8 @@ mark_tree(struct verifier *v, uint8_t *bits, const struct otr__ref *root, bool o
 	struct otr_error second;
 	unsigned level;
 
-	if (root->page == 0)
+	/* many records may keep one root */
+	if (root->page == 0 || (!once && root->page < v->pages && bit_of(bits, root->page)))
 		return OTR_OK;
 	if (root->page >= v->pages || level_of(v, root, &level, &second) != OTR_OK) {
 		*whole = false;
@@ -1034,23 +1208,29 @@ mark_log(struct verifier *v, uint8_t *bits, bool *whole, struct otr_error *err)
 	enum otr_status status = OTR_OK;
 	uint32_t i;
 
+	v->log.without_rows = true;
 	while (ref.page != 0) {
+		struct otr__log_links links;
 		struct otr_error second;
 		const uint8_t *page;
 
 		if (ref.page >= v->pages || !set_bit(bits, ref.page) || bit_of(v->bad, ref.page) ||
 		    otr__store_read(&v->store, &ref, OTR__LOG, 0, &page, NULL, &second) != OTR_OK ||
-		    otr__log_page_decode(page, schema->page_bytes, schema, &v->log, v->scratch, &second) != OTR_OK) {
+		    otr__log_links_decode(page, schema->page_bytes, schema, &links, &second) != OTR_OK ||
+		    /* without a rewrite of its own it has no kept root */
+		    (links.rewrite != links.prev_rewrite &&
+		    otr__log_page_decode(page, schema->page_bytes, schema, &v->log, v->scratch, &second) != OTR_OK)) {
 			*whole = false;
-			return OTR_OK;
+			break;
 		}
-		for (i = 0; i < v->log.records && status == OTR_OK; i++)
+		for (i = 0; links.rewrite != links.prev_rewrite && i < v->log.records && status == OTR_OK; i++)
 			if (v->log.record[i].has_kept && v->log.record[i].version > v->slot->oldest_version)
 				status = mark_tree(v, bits, &v->log.record[i].kept.root, false, whole, err);
-		if (status != OTR_OK || v->log.links.index == 0 || v->log.links.first_version <= v->slot->oldest_version)
+		if (status != OTR_OK || links.index == 0 || links.first_version <= v->slot->oldest_version)
 			break;
-		ref = v->log.links.prev;
+		ref = links.prev;
 	}
+	v->log.without_rows = false;
 	return status;
 }
 
@@ -1320,6 +1500,14 @@ release(struct verifier *v)
 	v->rows = (struct otr__rows){ .memory = NULL };
 	free(v->seen);
 	v->seen = NULL;
+	free(v->memo);
+	v->memo = NULL;
+	free(v->memo_stats);
+	v->memo_stats = NULL;
+	free(v->arrival);
+	v->arrival = NULL;
+	free(v->early);
+	v->early = NULL;
 }
 
 /* The bits: four runs in one block. */
@@ -1335,6 +1523,17 @@ take_bits(struct verifier *v)
 	v->reached[0] = v->bad + run;
 	v->reached[1] = v->reached[0] + run;
 	return true;
+}
+
+static bool
+take_memos(struct verifier *v)
+{
+	size_t size = sizeof *v->memo + v->header.schema.columns * sizeof *v->memo_stats, most = MEMO_BYTES / size;
+
+	v->memos = (uint32_t)(v->pages < most ? v->pages + 1 : most);
+	v->memo = calloc(v->memos, sizeof *v->memo);
+	v->memo_stats = malloc((size_t)v->memos * v->header.schema.columns * sizeof *v->memo_stats);
+	return v->memo != NULL && v->memo_stats != NULL;
 }
 
 /* One attempt.  Findings are in v. */
@@ -1360,7 +1559,7 @@ attempt(struct verifier *v, struct otr_error *err)
 	v->columns = (UINT64_MAX >> (64 - v->header.schema.columns)) & ~v->header.unsupported_columns;
 	v->scratch = otr__scratch_create();
 	if (v->scratch == NULL || !otr__store_init(&v->store, &v->io, &v->header) || !otr__rows_init(&v->rows, v->header.schema.columns, 64) ||
-	    !take_bits(v))
+	    !take_bits(v) || !take_memos(v))
 		return no_memory(err);
 	newest = v->state.index;
 	status = check_end(v, bytes, err);

@@ -757,7 +757,7 @@ def parse_log_page(b, header, where):
     def need(ok, what, rule='4.5'):
         if not ok:
             damaged(where, what, rule)
-    need(1 <= R <= 65535 and G <= R and K <= R and S <= min(2 * R, 65535) and N <= 65535 and N * (len(columns) + 1) <= 1 << 18,
+    need(1 <= R <= 4096 and G <= R and K <= R and S <= 2 * R and N <= 65535 and N * (len(columns) + 1) <= 1 << 18,
          'counts of a log page')
     p.index, p.first_version, p.last_version = u64(b, 72), u64(b, 80), u64(b, 88)
     p.least, p.greatest, p.rewrite = i64(b, 96), i64(b, 104), u64(b, 112)

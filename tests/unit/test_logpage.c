@@ -208,7 +208,7 @@ test_plain(void)
 	for (page_bytes = 4096; page_bytes <= 65536; page_bytes *= 2) {
 		make_schema(1, page_bytes);
 		for (i = 0; i < sizeof clock / sizeof clock[0]; i++) {
-			n = fill(clock[i].jitter_ns, 65535);
+			n = fill(clock[i].jitter_ns, OTR__LOG_RECORDS_MAX);
 			wrong += n == 0 || !comes_back();
 			printf("# page of %5u bytes, one row a minute, %s: %u records, %.2f bytes each\n", (unsigned)page_bytes, clock[i].name, (unsigned)n,
 			    (double)otr__get32(page + 40) / n);
@@ -470,7 +470,7 @@ test_refusals(void)
 	refuse("4.5", "4.5: used is a multiple of 8", 40, 4, used - 4);
 	refuse("4.5", "4.5: text_bytes is in the page", 44, 4, 0xfffffff0);
 	refuse("4.5", "4.5: there is a record", 48, 4, 0);
-	refuse("4.5", "4.5: there are at most 65,535", 48, 4, 65536);
+	refuse("4.5", "4.5: there are at most 4,096", 48, 4, 4097);
 	refuse("4.5", "4.5: groups are at most as many as records", 52, 4, 21);
 	refuse("4.5", "4.5: so are kept roots", 56, 4, 21);
 	refuse("4.5", "4.5: strings are at most twice as many", 60, 4, 41);
