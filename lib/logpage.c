@@ -680,7 +680,7 @@ static bool
 place_groups(struct otr__group *group, uint32_t groups, const struct otr__record *record, uint32_t records, size_t rows, bool strict)
 {
 	uint32_t next = 0, g, i;
-	uint64_t sum = 0;
+	uint64_t sum = 0, before;
 
 	for (g = 0; g < groups; g++) {
 		if (group[g].record < next || group[g].record > records || group[g].records == 0 || group[g].records > records - group[g].record)
@@ -690,11 +690,14 @@ place_groups(struct otr__group *group, uint32_t groups, const struct otr__record
 				return false;
 		if (sum > rows)
 			return false;
+		before = sum;
 		group[g].row = (uint32_t)sum;
 		sum += group[g].carried;
 		next = group[g].record + group[g].records;
 		for (i = group[g].record; i < next; i++)
 			sum += record[i].row_count;
+		if (sum - before > OTR__GROUP_ROWS_MAX)
+			return false;
 	}
 	for (i = next; strict && i < records; i++)
 		if (record[i].row_count != 0)
@@ -797,7 +800,7 @@ otr__log_page_decode(const uint8_t *page, uint32_t page_bytes, const struct otr_
 	if (status == OTR_OK)
 		status = check_claims(&d, page_bytes);
 	if (status == OTR_OK && !place_groups(log->group, d.head.groups, log->record, d.head.records, d.head.rows, true))
-		status = otr__fail(err, OTR_E_CORRUPT, "4.5-2", "log page: %u full groups overlap or do not add up to %u rows", (unsigned)d.head.groups,
+		status = otr__fail(err, OTR_E_CORRUPT, "4.5-2", "log page: %u full groups overlap, are too large, or do not add up to %u rows", (unsigned)d.head.groups,
 		    (unsigned)d.head.rows);
 	if (status == OTR_OK && !log->without_rows)
 		status = get_rows(&d);

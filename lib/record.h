@@ -13,6 +13,8 @@
  * the newest page again, so this bounds what a small commit costs in a file of any age.  With a clock that jitters a page of 8 KiB holds fewer anyway.
  */
 #define OTR__LOG_RECORDS_MAX 4096u
+/* Rows of a full group, carried ones included (SPEC 4.5-2): they rode in one slot, whose body of 4,032 bytes has 8 for the time of each. */
+#define OTR__GROUP_ROWS_MAX 504u
 
 struct otr__kept {                     /* a kept root, SPEC 8.2 */
 	struct otr__ref root;

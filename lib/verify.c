@@ -16,7 +16,7 @@
  * Processor time is bounded by the size of the file, whatever it says: of a page that is named again its summary is remembered, a log page that two slots
  * reach is measured once, and the leaves behind full groups are read in order.
  *
- * Memory: 4 bits a page of the file, a page and its summary a level, 4 MiB of summaries, a decoded leaf, a log page, 4 MiB for what is put in order,
+ * Memory: 4 bits a page of the file, a page and its summary a level, 4 MiB of summaries, a decoded leaf, a log page, 2 MiB for what is put in order,
  * at most 1,000 findings.
  */
 #include <stdarg.h>
@@ -101,7 +101,7 @@ struct verifier {
 	struct memo *memo;                   /* [memos], direct mapped by page */
 	struct otr__stats *memo_stats;       /* [memos x columns] */
 	uint32_t memos;
-	struct arrival *arrival;             /* [2 x OTR__LEAF_ROWS_MAX], taken at first use */
+	struct arrival *arrival;             /* [2 x OTR__GROUP_ROWS_MAX], taken at first use */
 	struct early *early;                 /* [EARLY_MAX], likewise */
 	uint32_t early_n;
 	struct otr__tree early_tree;         /* where the last one was found; early_known false: nowhere yet */
@@ -605,7 +605,7 @@ sort_arrivals(struct arrival *a, struct arrival *b, size_t n)
 
 /*
  * The number of rows that ride after each record of a full group, in count[0, g->records): one a time, under keep all of them (SPEC 4.6-1).  To insert
- * one after the other would take time by the square of 65,535.  exact false: all of them in any case, only to tell where rows begin.
+ * one after the other would take time by the square of their number.  exact false: all of them in any case, only to tell where rows begin.
  */
 static enum otr_status
 count_group(struct verifier *v, const struct otr__group *g, bool exact, uint32_t *count, struct otr_error *err)
@@ -624,13 +624,13 @@ count_group(struct verifier *v, const struct otr__group *g, bool exact, uint32_t
 		late += time_ns[i] <= time_ns[i - 1];
 	if (late == 0)
 		return OTR_OK;
-	if (v->arrival == NULL && (v->arrival = malloc(2 * (size_t)OTR__LEAF_ROWS_MAX * sizeof *v->arrival)) == NULL)
+	if (v->arrival == NULL && (v->arrival = malloc(2 * (size_t)OTR__GROUP_ROWS_MAX * sizeof *v->arrival)) == NULL)
 		return no_memory(err);
 	for (i = 0; i < n; i++)
 		v->arrival[i] = (struct arrival){ time_ns[i], i };
-	sorted = sort_arrivals(v->arrival, v->arrival + OTR__LEAF_ROWS_MAX, n);
+	sorted = sort_arrivals(v->arrival, v->arrival + OTR__GROUP_ROWS_MAX, n);
 	/* in the other half, row by row: 1 if it was the first of its time */
-	adds = sorted == v->arrival ? v->arrival + OTR__LEAF_ROWS_MAX : v->arrival;
+	adds = sorted == v->arrival ? v->arrival + OTR__GROUP_ROWS_MAX : v->arrival;
 	for (i = 0; i < n; i++)
 		adds[sorted[i].at].at = i == 0 || sorted[i].time_ns != sorted[i - 1].time_ns;
 	for (k = 0, i = 0, n = 0; k < g->records; k++) {

@@ -843,9 +843,11 @@ def parse_log_page(b, header, where):
             need(r.row_count <= N - at, 'row_count', '4.5-2')
             r.rows_list = rows[at:at + r.row_count]
             at += r.row_count
+            carried += r.row_count
+        need(carried <= 504, 'a group of more rows than a slot holds', '4.5-2')
         in_group |= set(range(first, first + number))
         done = first + number
-        g.riding_from = first if carried else next((k for k in range(first, g.end) if p.records[k].row_count), g.end)
+        g.riding_from = first if g.carried else next((k for k in range(first, g.end) if p.records[k].row_count), g.end)
         p.groups.append(g)
     need(at == N, 'rows of groups do not sum up', '4.5-2')
     need(all(r.row_count == 0 for i, r in enumerate(p.records) if i not in in_group), 'row_count outside groups', '4.5-2')

@@ -318,11 +318,10 @@ def main(folder):
     log_over(to('shared-leaves'), ['f64'], roots_over_leaves(24, 225), 1, each=226, kept=226, values=lambda m, root, info, i, version: dict(
         same, rows=(info['rows'], 0), rows_ever=(info['rows'], 0), root_page=m.roots[:1] + m.roots,
         root_crc=[crc_of(m, n) for n in m.roots[:1] + m.roots], root_tree_rows=(info['rows'], 0)))
-    # a group of as many rows as a page may have, in no order
-    log_over(to('group-rows'), ['f64'] * 3, one_leaf, 0, each=1, groups=1, rows=65535, values=lambda m, root, info, i, version: {
-        'rows': (info['rows'], 0), 'rows_ever': (65535, 0), 'row_count': (65535, 0), 'row_times': (5, 0x9e3779b97f4a7c15)})
-    log_over(to('group-backwards'), ['f64'] * 3, one_leaf, 0, each=1, groups=1, rows=65535, values=lambda m, root, info, i, version: {
-        'rows': (info['rows'], 0), 'rows_ever': (65535, 0), 'row_count': (65535, 0), 'row_times': (65535, -1)})
+    # groups of as many rows as they may have, in no order
+    for name, first, step in ('group-rows', 5, 0x9e3779b97f4a7c15), ('group-backwards', 65535, -1):
+        log_over(to(name), ['f64'] * 3, one_leaf, 0, each=130, groups=130, rows=130 * 504, values=lambda m, root, info, i, version: {
+            'rows': (1, 0), 'rows_ever': (504, 0), 'row_count': (504, 0), 'row_times': (first, step)}, added=lambda n: n - 1)
     # one long group without rows
     log_over(to('group-empty'), ['f64'], one_leaf, 0, each=LOG_RECORDS, groups=1, values=lambda m, root, info, i, version: {
         'rows': (info['rows'], 0), 'rows_ever': (info['rows'], 0), 'group_records': (LOG_RECORDS, 0)})

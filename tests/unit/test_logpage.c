@@ -306,6 +306,49 @@ append_group(uint32_t first, uint32_t records, uint32_t carried)
 	return true;
 }
 
+/* A page of one record and one group, which carried n rows. */
+static bool
+make_carried(size_t n)
+{
+	struct otr__record record = minute_record(0, 0);
+	size_t i;
+
+	start(0, 0);
+	if (!otr__log_page_add(&log_page, &record) || !append_group(0, 1, (uint32_t)n) || !otr__rows_init(&log_page.rows, schema.columns, n))
+		return false;
+	for (i = 0; i < n; i++)
+		log_page.rows.time_ns[i] = (int64_t)i;
+	memset(log_page.rows.value[0], 0, n * sizeof log_page.rows.value[0][0]);
+	log_page.rows.n = n;
+	log_page.rows.decoded = 1;
+	return true;
+}
+
+/* The limit is what one slot could hold. */
+static void
+test_group_rows(void)
+{
+	uint32_t chunk;
+
+	make_schema(1, 4096);
+	CHECK(make_carried(OTR__GROUP_ROWS_MAX) && comes_back(), "4.5-2: a group of 504 rows comes back");
+	/* 505 in the head, in group_carried (one number, at the end of its chunk) and in the chunks of the rows, which are regular: only their counts */
+	otr__put32(page + 64, OTR__GROUP_ROWS_MAX + 1);
+	otr__put64(page + otr__get32(page + 208 + 4 * 21) - 8, OTR__GROUP_ROWS_MAX + 1);
+	for (chunk = 23; chunk <= 24; chunk++) {
+		uint32_t at = otr__get32(page + 208 + 4 * chunk);
+
+		otr__put32(page + at + 8, OTR__GROUP_ROWS_MAX + 1);
+		otr__put16(page + at + 14, OTR__GROUP_ROWS_MAX + 1);
+	}
+	{
+		struct otr_error err = { .status = OTR_OK };
+
+		CHECK(decode(&err) == OTR_E_CORRUPT && strcmp(err.spec, "4.5-2") == 0, "4.5-2: one of 505 is refused");
+	}
+	CHECK(make_carried(OTR__GROUP_ROWS_MAX + 1) && encode() == 0, "4.5-2: nor is it written");
+}
+
 static uint64_t
 a_value(enum otr_type type)
 {
@@ -578,6 +621,7 @@ main(void)
 	otr__log_page_init(&got);
 	test_plain();
 	test_no_dictionary();
+	test_group_rows();
 	test_strings();
 	test_mixed();
 	test_refusals();
