@@ -77,7 +77,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests locales unit check ci sanitized static seeds power fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
+.PHONY: all tools tests locales unit check ci sanitized static seeds covered coverage mcdc mutate power fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -159,6 +159,21 @@ seeds: tests                                   ## seeded bugs (tests/seeds): eac
 	$(Q)tests/seeds/run $(B)
 power: all $(POWER)                            ## CUTS=n power cuts (100) on a loop device: for root, else skipped; FS=xfs, SEED=n
 	$(Q)tests/run -b $(B) $(POWER)
+# What coverage is measured with: what needs little time and does the same each time.  test_calls comes between gcov and its files; killed processes leave no counts.
+COVERED = $(filter-out $(addprefix %/test_,calls kill readers collectors crash history db retain beside writer diff),$(TESTS))
+COVERING = SEED=1 OPS=10000 SCHEDULES=1000 ROUNDS=20 PARTS=repaired FLIPS=200 GCOV_ERROR_FILE=/dev/null
+covered: all $(COVERED) build/fuzz/made
+coverage:                                      ## branches of lib/ and tools/ that a short suite takes: not less than tests/coverage.txt; WRITE=--write keeps them there
+	$(Q)if ! command -v gcc >/dev/null || ! command -v gcov >/dev/null; then echo '1..0 # SKIP no gcc or no gcov'; exit 0; fi; \
+	$(PARALLEL) covered VARIANT=coverage CC=gcc CFLAGS='-O1 -g --coverage -Wno-maybe-uninitialized' && \
+	find build/coverage -name '*.gcda' -delete && mkdir -p build/coverage/tests && \
+	{ env $(COVERING) tests/run -b build/coverage $(COVERED:$(B)/%=build/coverage/%) $(wildcard tests/otr-*.bats) >build/coverage/suite.log 2>&1; \
+	tests/coverage.py $(WRITE) build/coverage; }
+mcdc:                                          ## conditions that each decide alone (MC/DC) in lib/, by the unit tests and the model, with clang-19: told, not judged
+	$(Q)tests/mcdc $(PARALLEL)
+N = 12
+mutate: all                                    ## N mutants of lib/ (12; 0: all), each a jump of the assembly: the quick tests must fail; SEED=n
+	$(Q)tests/mutate.py -n $(N) $(B)
 fuzzers: $(FUZZERS) build/fuzz/made            ## the fuzz targets and their corpus, without running them
 fuzz:                                          ## each fuzz target for FUZZ_SECONDS, two at a time: by libFuzzer under sanitizers, or as there is
 	$(Q)if $(FUZZ_CLANG) -x c -c -fsanitize=fuzzer-no-link,address,undefined -o /dev/null /dev/null 2>/dev/null; then \
@@ -175,7 +190,7 @@ demo:                                          ## load a real series, ask for wi
 
 static: layers globals symbols hdr-check man-lint lint   ## all that is checked without running it
 # What `ci` runs; DONE=check leaves out what has been run already.
-CI_PARTS = check static seeds power sanitized fuzz-short $(if $(wildcard build/foreign/lib),foreign)
+CI_PARTS = check static seeds power sanitized coverage mutate fuzz-short $(if $(wildcard build/foreign/lib),foreign)
 ci:                                            ## every change: `check` and all that goes with it; the last line is as that of `check`
 	$(Q)tests/ci $(filter-out $(DONE),$(CI_PARTS))
 sanitized:                                     ## the tests of `check` that run the library and the tools, under ASan and UBSan
@@ -198,7 +213,7 @@ hdr-check:                                     ## each header compiles alone; ot
 man-lint:                                      ## the manual pages, by mandoc
 	$(Q)mandoc -T lint -W warning $(MANUALS) && echo 'manual pages are clean'
 lint:                                          ## the shell scripts, by shellcheck
-	$(Q)shellcheck .ci/run tests/run tests/ci tests/layers tests/seeds/run tests/fuzz/run tests/foreign/run tests/foreign/setup tests/foreign/script.sh $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
+	$(Q)shellcheck .ci/run tests/run tests/ci tests/layers tests/mcdc tests/seeds/run tests/fuzz/run tests/foreign/run tests/foreign/setup tests/foreign/script.sh $(wildcard tests/*.sh examples/*.sh bench/run bench/bytes bench/long/run)
 
 # ---- installing --------------------------------------------------------------------------------------------------------
 D = $(DESTDIR)$(PREFIX)

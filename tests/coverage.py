@@ -4,7 +4,7 @@
     --write    writes tests/coverage.txt anew instead
 
 Lines and branches of each file, by gcov.  A line that ends in `/* not taken: REASON */` holds a branch that no input can take: its branches are counted apart.
-Coverage must not fall: a file with more branches left out than in coverage.txt, by more than one in a hundred of its branches, fails; so does the sum by two in a thousand.
+Coverage must not fall: a file with more branches left out than in coverage.txt, by more than one in a hundred of its branches, fails; so does the sum by one in a thousand (two runs differ by two branches).
 """
 import gzip
 import json
@@ -62,7 +62,8 @@ def row(name, v):
 
 def main():
     files = measured(sys.argv[-1])
-    text = ['# file                  branches  taken          lines    run           marked']
+    gcc = subprocess.run(['gcc', '-dumpversion'], capture_output=True, text=True, check=True).stdout.split('.')[0].strip()
+    text = ['# measured with gcc %s: another one has other branches' % gcc, '# file                  branches  taken          lines    run           marked']
     text += [row(name, v) for name, v in files.items()]
     text += [row('all of ' + d, summed(files, d)) for d in ('lib/', 'tools/')]
     if '--write' in sys.argv:
@@ -73,9 +74,12 @@ def main():
     with open(BASE, encoding='utf-8') as f:
         for line in f:
             words = line.split()
+            if line.startswith('# measured with gcc') and words[4].rstrip(':') != gcc:
+                print('1..0 # SKIP tests/coverage.txt was measured with gcc %s, this is %s' % (words[4].rstrip(':'), gcc))
+                return 0
             if line.startswith(('lib/', 'tools/')):
                 before[words[0]] = (int(words[1]), int(words[2]))
-    worse = []
+    worse = ['%s: nothing of it ran' % name for name in before if name not in files and os.path.exists(os.path.join(TOP, name))]
     for name, v in files.items():
         was = before.get(name)
         if was and v[0] - v[1] > was[0] - was[1] + max(2, v[0] // 100):
@@ -84,7 +88,7 @@ def main():
             worse.append('%s is new, and %d of its %d branches are not taken' % (name, v[0] - v[1], v[0]))
     for d in ('lib/', 'tools/'):
         now, was = summed(files, d), [sum(c) for c in zip(*(v for k, v in before.items() if k.startswith(d)))]
-        if percent(now[1], now[0]) < percent(was[1], was[0]) - 0.2:
+        if percent(now[1], now[0]) < percent(was[1], was[0]) - 0.1:
             worse.append('%s: %.2f %% of the branches, %.2f %% before' % (d, percent(now[1], now[0]), percent(was[1], was[0])))
         print('# %s %.2f %% of %d branches, %.2f %% of %d lines; %.2f %% of the branches before' % (d, percent(now[1], now[0]), now[0], percent(now[3], now[2]), now[2],
                                                                                          percent(was[1], was[0])))

@@ -171,10 +171,11 @@ test_round_trip(void)
 	otr__rows_release(&got);
 }
 
-/* Tells whether the page, with a changed u32, is refused by that rule. */
+/* A leaf with that word is refused, by that rule and with that in its message, also when the chunks' headers are asked for. */
 static bool
-refused(size_t at, uint32_t word, const char *spec)
+refused_as(size_t at, uint32_t word, const char *spec, const char *said)
 {
+	struct otr__chunk_header headers[1 + COLUMNS];
 	struct otr__rows rows;
 	struct otr_error err;
 	bool answer;
@@ -183,9 +184,16 @@ refused(size_t at, uint32_t word, const char *spec)
 		exit(1);
 	memcpy(copy, page, PAGE_BYTES);
 	otr__put32(copy + at, word);
-	answer = decode(copy, 0, &rows, &err) == OTR_E_CORRUPT && strcmp(err.spec, spec) == 0 && rows.n == 0;
+	answer = decode(copy, 0, &rows, &err) == OTR_E_CORRUPT && strcmp(err.spec, spec) == 0 && rows.n == 0 && strstr(err.text, said) != NULL;
+	answer &= otr__leaf_decode(copy, PAGE_BYTES, &schema, 0, &rows, scratch, headers, &err) == OTR_E_CORRUPT && strcmp(err.spec, spec) == 0;
 	otr__rows_release(&rows);
 	return answer;
+}
+
+static bool
+refused(size_t at, uint32_t word, const char *spec)
+{
+	return refused_as(at, word, spec, "");
 }
 
 static void
@@ -203,7 +211,8 @@ test_damage(void)
 	used = otr__leaf_encode(page, PAGE_BYTES, &schema, &rows, 0, 300, &hint, scratch);
 	second = otr__get32(page + 52);
 	CHECK(refused(40, 0, "5.5") && refused(40, 65536, "5.5") && refused(40, 43691, "5.5"), "5.5: 0 rows, 65,536, and too many for the columns are refused");
-	CHECK(refused(44, PAGE_BYTES + 8, "5.5") && refused(44, used - 4, "5.5") && refused(44, 0, "5.5") && refused(44, UINT32_MAX, "5.5"),
+	CHECK(refused_as(44, PAGE_BYTES + 8, "5.5", "bytes in use") && refused_as(44, used - 4, "5.5", "bytes in use") && refused_as(44, 64, "5.5", "bytes in use") &&
+	    refused_as(44, UINT32_MAX - 7, "5.5", "bytes in use"),
 	    "5.5: bytes in use beyond the page, odd, or none are refused");
 	CHECK(refused(44, used - 8, "2.4") && refused(PAGE_BYTES - 4, 1, "2.4"), "2.4: bytes behind the used part that are not zero are refused");
 	CHECK(refused(48, 80, "5.5") && refused(48, 64, "5.5"), "5.5: a first chunk that does not follow the offsets is refused");

@@ -591,6 +591,15 @@ test_verdicts(void)
 	for (i = 0; i < OTR__SECTORS; i++)
 		otr__put64(bytes + 512 * i + 504, tap_random(&state));
 	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_FLIPPED && got.version == 100, "4.2-2: all stamps wrong: likewise");
+	memcpy(bytes, good, sizeof bytes);
+	otr__put64(bytes + 504, 100);
+	otr__put64(bytes + 2 * 512 + 504, 99);
+	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_FLIPPED, "4.2-2: stamps of versions before are no later write");
+	otr__put64(bytes + 504, 101 + 65537);
+	otr__put64(bytes + 2 * 512 + 504, 101 + 65537);
+	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_FLIPPED, "4.2-2: nor are those of versions too far ahead");
+	otr__put64(bytes + 504, 101 + 65536);
+	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_BAD, "4.2-2: one of the last version within reach is");
 	make_plain(&slot);
 	slot.rows = 11;
 	otr__slot_encode(bytes, &slot, header.file_id);
