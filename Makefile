@@ -143,6 +143,9 @@ build/locale/%.UTF-8/LC_CTYPE:
 
 -include $(FUZZERS:=.d) $(B)/tests/fuzz/driver.d $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TOOLS:%=$(B)/tools/%.d) $(TESTS:=.d) $(POWER:=.d) $(EXAMPLES:=.d)
 
+# the tests' own Python leaves nothing in the tree
+export PYTHONDONTWRITEBYTECODE = 1
+
 # ---- proving -----------------------------------------------------------------------------------------------------------
 tests: all $(TESTS) $(POWER) $(EXAMPLES) $(FUZZERS) build/fuzz/made locales       ## build what `check` runs, without running it
 # A make of its own that builds on all processors, unless the caller said how many.
