@@ -317,7 +317,7 @@ remember(struct verifier *v, unsigned level, const struct otr__ref *ref, unsigne
 
 	*m = (struct memo){ .ref = *ref, .rows = s->rows, .first_ns = s->first_ns, .last_ns = s->last_ns, .horizon_ns = v->slot->horizon_ns,
 		.level = level, .digits = digits };
-	memcpy(v->memo_stats + (m - v->memo) * columns, s->stats, columns * sizeof s->stats[0]);
+	memcpy(v->memo_stats + (size_t)(m - v->memo) * columns, s->stats, columns * sizeof s->stats[0]);
 }
 
 /* Rows before the horizon do not exist. */
@@ -420,7 +420,7 @@ check_node(struct verifier *v, unsigned level, const struct otr__ref *ref, struc
 	if (!fresh && bit_of(v->bad, ref->page))
 		return OTR_OK;
 	if (!fresh && (m = recall(v, ref, out)) != NULL && m->level == level) {
-		memcpy(out->stats, v->memo_stats + (m - v->memo) * schema->columns, schema->columns * sizeof out->stats[0]);
+		memcpy(out->stats, v->memo_stats + (size_t)(m - v->memo) * schema->columns, schema->columns * sizeof out->stats[0]);
 		return OTR_OK;
 	}
 	out->known = false;
