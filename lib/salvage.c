@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "create.h"
+#include "findings.h"
 #include "fold.h"
 #include "inner.h"
 #include "metadata.h"
@@ -28,9 +29,9 @@
 #include "scratch.h"
 #include "start.h"
 
-/* Findings that are told one by one, the bad pages among them, and stretches. */
-#define FINDINGS_MAX 1000
+/* Of the findings those of bad pages; and stretches, which are told one by one. */
 #define PAGES_TOLD 900
+#define STRETCHES_TOLD 1000
 #define ATTEMPTS 20
 /* How often scanned pages are put in order anew, where stretches have other limits: reading all inner pages for each of them would take a hostile file's word for it. */
 #define ORDERS_MAX 64
@@ -44,14 +45,6 @@
 #define PASSED_EACH 64
 /* The only version of the new file. */
 #define NEW_VERSION 1
-
-struct found {
-	enum otr_place place;
-	uint64_t number;
-	bool note;
-	char spec[12];
-	char text[sizeof ((struct otr_error *)0)->text];
-};
 
 /* A stretch of time whose pages are lost. */
 struct stretch {
@@ -108,8 +101,7 @@ struct salvage {
 	uint8_t digits;
 	uint64_t written, found_rows, dropped;
 	/* findings */
-	struct found *found;
-	size_t n, capacity;
+	struct otr__findings findings;
 };
 
 static enum otr_status
@@ -127,27 +119,15 @@ find(struct salvage *s, struct otr_error *err, enum otr_place place, uint64_t nu
 static enum otr_status
 find(struct salvage *s, struct otr_error *err, enum otr_place place, uint64_t number, bool note, const char *spec, const char *format, ...)
 {
-	struct found *f;
+	char text[sizeof ((struct otr_error *)0)->text];
 	va_list args;
 
-	if (s->n == FINDINGS_MAX || (place == OTR_PLACE_PAGE && !s->writing && s->n >= PAGES_TOLD))
+	if (place == OTR_PLACE_PAGE && !s->writing && s->findings.n >= PAGES_TOLD)
 		return OTR_OK;
-	if (s->n == s->capacity) {
-		size_t capacity = s->capacity == 0 ? 16 : 2 * s->capacity;
-
-		f = realloc(s->found, capacity * sizeof *f);
-		if (f == NULL)
-			return no_memory(err);
-		s->found = f;
-		s->capacity = capacity;
-	}
-	f = &s->found[s->n++];
-	*f = (struct found){ .place = place, .number = number, .note = note };
-	(void)snprintf(f->spec, sizeof f->spec, "%s", spec);
 	va_start(args, format);
-	(void)vsnprintf(f->text, sizeof f->text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	return OTR_OK;
+	return otr__findings_add(&s->findings, place, number, note, spec, text, err);
 }
 
 /* A page's or slot's failure that a salvage goes on after; others (memory, the caller's will) end it. */
@@ -1025,7 +1005,7 @@ forget(struct salvage *s)
 	s->good = s->visited = s->scanned = NULL;
 	s->claim = NULL;
 	s->leaf = NULL;
-	s->claims = s->claim_capacity = s->leaves = s->stretches = s->next_stretch = s->n = 0;
+	s->claims = s->claim_capacity = s->leaves = s->stretches = s->next_stretch = s->findings.n = 0;
 	s->orders = 0;
 	s->exhausted = 0;
 	s->digits = 0;
@@ -1095,13 +1075,12 @@ tell(const struct salvage *s, struct otr_salvage_result *result)
 {
 	size_t i;
 
-	for (i = 0; i < s->n; i++) {
-		const struct found *f = &s->found[i];
+	for (i = 0; i < s->findings.n; i++) {
+		struct otr_finding what = otr__findings_at(&s->findings, i);
 
-		result->losses += !f->note;
+		result->losses += !what.note;
 		if (s->o->lost != NULL)
-			s->o->lost(s->o->arg, &(struct otr_loss){ .what = { .place = f->place, .number = f->number, .text = f->text, .spec = f->spec,
-			    .note = f->note } });
+			s->o->lost(s->o->arg, &(struct otr_loss){ .what = what });
 	}
 	for (i = 0; i < s->stretches; i++) {
 		const struct stretch *t = &s->stretch[i];
@@ -1111,7 +1090,7 @@ tell(const struct salvage *s, struct otr_salvage_result *result)
 		loss.start_ns = t->first_ns == OTR_TIME_MIN ? INT64_MIN : t->first_ns;
 		loss.end_ns = t->last_ns >= OTR_TIME_MAX ? INT64_MAX : t->last_ns + 1;
 		result->losses++;
-		if (s->o->lost != NULL && i < FINDINGS_MAX)
+		if (s->o->lost != NULL && i < STRETCHES_TOLD)
 			s->o->lost(s->o->arg, &loss);
 	}
 }
@@ -1163,7 +1142,7 @@ otr_salvage(const char *in, const char *out, const struct otr_salvage_options *o
 	otr__rows_release(&s->rows);
 	otr__scratch_free(s->scratch);
 	free(s->stretch);
-	free(s->found);
+	otr__findings_release(&s->findings);
 	free(s);
 	return status;
 }

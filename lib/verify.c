@@ -25,12 +25,12 @@
 #include <string.h>
 
 #include "db.h"
+#include "findings.h"
 #include "log.h"
 #include "meta.h"
 #include "ride.h"
 #include "verify.h"
 
-#define FINDINGS_MAX 1000
 #define RESTARTS_MAX 20
 /*
  * Pages that are remembered.  An inner page has room for eight entries at least, so its children's summaries are an eighth of it at most: this is enough for
@@ -38,14 +38,6 @@
  */
 #define MEMO_BYTES (4u << 20)
 #define EARLY_MAX 32768u
-
-struct found {
-	enum otr_place place;
-	uint64_t number;
-	bool note;
-	char spec[12];
-	char text[sizeof ((struct otr_error *)0)->text];
-};
 
 /* What a page holds, as its parent's entry should say. */
 struct summary {
@@ -112,8 +104,8 @@ struct verifier {
 	const struct otr__slot *slot;
 	unsigned digits;                     /* of a second's fraction: the most that a row met so far needs */
 	/* findings */
-	struct found *found;
-	size_t n, capacity, faults;
+	struct otr__findings findings;
+	size_t faults;
 };
 
 /* ---- findings -------------------------------------------------------------------------------------------------------------- */
@@ -127,25 +119,11 @@ no_memory(struct otr_error *err)
 static enum otr_status
 add(struct verifier *v, enum otr_place place, uint64_t number, bool note, const char *spec, const char *text, struct otr_error *err)
 {
-	struct found *f;
+	size_t before = v->findings.n;
+	enum otr_status status = otr__findings_add(&v->findings, place, number, note, spec, text, err);
 
-	if (v->n == FINDINGS_MAX)
-		return OTR_OK;
-	if (v->n == v->capacity) {
-		size_t capacity = v->capacity == 0 ? 16 : 2 * v->capacity;
-
-		f = realloc(v->found, capacity * sizeof *f);
-		if (f == NULL)
-			return no_memory(err);
-		v->found = f;
-		v->capacity = capacity;
-	}
-	f = &v->found[v->n++];
-	*f = (struct found){ .place = place, .number = number, .note = note };
-	(void)snprintf(f->spec, sizeof f->spec, "%s", spec);
-	(void)snprintf(f->text, sizeof f->text, "%s", text);
-	v->faults += !note;
-	return OTR_OK;
+	v->faults += !note && v->findings.n > before;
+	return status;
 }
 
 static enum otr_status
@@ -437,7 +415,7 @@ check_node(struct verifier *v, unsigned level, const struct otr__ref *ref, struc
 	memcpy(f->page, page, schema->page_bytes);
 	out->known = true;
 	out->rows = 0;
-	for (i = 0; i < n && v->n < FINDINGS_MAX; i++) {
+	for (i = 0; i < n && v->findings.n < OTR__FINDINGS_MAX; i++) {
 		struct otr__entry e;
 
 		otr__inner_entry(f->page, schema->columns, i, &e);
@@ -660,7 +638,7 @@ check_early(struct verifier *v, struct otr_error *err)
 
 	if (v->early_n > 0)
 		qsort(v->early, v->early_n, sizeof *v->early, compare_early);
-	for (i = 0; i < v->early_n && status == OTR_OK && v->n < FINDINGS_MAX; i++) {
+	for (i = 0; i < v->early_n && status == OTR_OK && v->findings.n < OTR__FINDINGS_MAX; i++) {
 		const struct early *e = &v->early[i];
 		int64_t last_ns;
 
@@ -739,7 +717,7 @@ check_records(struct verifier *v, struct walk *w, uint64_t page, bool again, str
 		return no_memory(err);
 	for (i = 0; i < log->groups && status == OTR_OK; i++)
 		status = count_group(v, &log->group[i], !again, count + log->group[i].record, err);
-	for (i = log->records; i-- > 0 && status == OTR_OK && v->n < FINDINGS_MAX; ) {
+	for (i = log->records; i-- > 0 && status == OTR_OK && v->findings.n < OTR__FINDINGS_MAX; ) {
 		const struct otr__record *r = &log->record[i];
 		uint64_t tree_end = r->rows_ever, riding = 0;
 
@@ -826,7 +804,7 @@ walk_log(struct verifier *v, struct walk *w, struct summary *work, struct otr_er
 	enum otr_status status;
 	bool usable;
 
-	while (ref.page != 0 && v->n < FINDINGS_MAX) {
+	while (ref.page != 0 && v->findings.n < OTR__FINDINGS_MAX) {
 		struct otr__log_links links;
 		struct otr_error what;
 		const uint8_t *page;
@@ -971,7 +949,7 @@ check_metadata(struct verifier *v, struct otr_error *err)
 	enum otr_status status = OTR_OK;
 
 	/* generations fall from chain to chain, so this ends */
-	while (ref.page != 0 && status == OTR_OK && v->n < FINDINGS_MAX) {
+	while (ref.page != 0 && status == OTR_OK && v->findings.n < OTR__FINDINGS_MAX) {
 		status = check_chain(v, ref, &previous, err);
 		if (ref.generation <= v->slot->oldest_version)
 			break;
@@ -1174,7 +1152,7 @@ mark_node(struct verifier *v, uint8_t *bits, unsigned level, const struct otr__r
 	    otr__inner_check(page, schema->page_bytes, schema->columns, &n, &second) != OTR_OK)
 		return bad_page(v, ref->page, &second, err);
 	memcpy(f->page, page, schema->page_bytes);
-	for (i = 0; i < n && status == OTR_OK && v->n < FINDINGS_MAX; i++) {
+	for (i = 0; i < n && status == OTR_OK && v->findings.n < OTR__FINDINGS_MAX; i++) {
 		struct otr__entry e;
 
 		otr__inner_entry(f->page, schema->columns, i, &e);
@@ -1607,7 +1585,7 @@ otr__verify_io(struct otr_io io, void (*found)(void *arg, const struct otr_findi
 	}
 	v->io = io;
 	for (tries = 0; ; tries++) {
-		v->n = v->faults = 0;
+		v->findings.n = v->faults = 0;
 		v->moved = false;
 		status = attempt(v, err);
 		release(v);
@@ -1615,9 +1593,8 @@ otr__verify_io(struct otr_io io, void (*found)(void *arg, const struct otr_findi
 			break;
 	}
 	if (status == OTR_OK) {
-		for (i = 0; i < v->n; i++) {
-			const struct found *f = &v->found[i];
-			struct otr_finding finding = { .place = f->place, .number = f->number, .text = f->text, .spec = f->spec, .note = f->note };
+		for (i = 0; i < v->findings.n; i++) {
+			struct otr_finding finding = otr__findings_at(&v->findings, i);
 
 			if (found != NULL)
 				found(arg, &finding);
@@ -1625,7 +1602,7 @@ otr__verify_io(struct otr_io io, void (*found)(void *arg, const struct otr_findi
 		*faults = v->faults;
 	}
 	v->io.close(v->io.self);
-	free(v->found);
+	otr__findings_release(&v->findings);
 	free(v);
 	return status;
 }
