@@ -187,15 +187,15 @@ fuzz-short:                                    ## the same for 20 seconds each
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20
 foreign:                                       ## unit tests, sample files and the bytes of files on s390x, armhf, i686, musl (`make setup-foreign`)
 	$(Q)tests/foreign/run
-foreign-short:                                 ## the builds and the bytes of files alone, on s390x, armhf and i686
-	$(Q)TESTS=bytes OPS=1500 tests/foreign/run s390x armhf i686
+foreign-short:                                 ## the builds, the bytes of files and the sample files, on s390x, armhf and i686
+	$(Q)TESTS='@(bytes|check-files)' OPS=1500 tests/foreign/run s390x armhf i686
 demo:                                          ## load a real series, ask for windows, verify the file
 	$(Q)$(PARALLEL) all
 	$(Q)examples/demo.sh $(B)
 
 static: layers globals symbols hdr-check man-lint lint   ## all that is checked without running it
 # What `ci` runs; DONE=check leaves out what has been run already.
-CI_PARTS = check static seeds power sanitized coverage mutate fuzz-short $(if $(wildcard build/foreign/lib),foreign-short)
+CI_PARTS = check static seeds power sanitized coverage mutate fuzz-short foreign-short
 ci:                                            ## every change: `check` and all that goes with it; the last line is as that of `check`
 	$(Q)tests/ci $(filter-out $(DONE),$(CI_PARTS))
 sanitized:                                     ## the tests of `check` that run the library and the tools, under ASan and UBSan
