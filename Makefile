@@ -77,7 +77,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests locales unit check ci sanitized static seeds covered coverage mcdc mutate power fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-foreign foreign foreign-short clean help FORCE
+.PHONY: all tools tests locales unit check ci sanitized static seeds covered coverage mcdc mutate power fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-fuzz setup-foreign foreign foreign-short clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -242,13 +242,18 @@ dist:                                          ## the source archive of HEAD: th
 bench: all $(filter $(B)/bench/%,$(EXAMPLES))                                     ## rates beside wc, mawk and sqlite3 (bench/README.md)
 	$(Q)bench/run $(B)
 
-PACKAGES = build-essential libpopt-dev zlib1g-dev bats python3 mandoc mawk sqlite3 hyperfine shellcheck tzdata bsdextrautils xz-utils locales
-setup:                                         ## install what a Debian 12 lacks for all of this, with apt-get
-	$(Q)missing=; for p in $(PACKAGES); do \
+PACKAGES = build-essential libpopt-dev zlib1g-dev bats python3 mandoc mawk sqlite3 hyperfine shellcheck strace git tzdata bsdextrautils xz-utils locales
+FUZZ_PACKAGES = clang libclang-rt-dev
+# Of the packages $(1) those that are missing, with apt-get.
+install = missing=; for p in $(1); do \
 		case $$(dpkg-query -W -f '$${Status}' $$p 2>/dev/null) in *' installed') ;; *) missing="$$missing $$p" ;; esac; done; \
 	[ -z "$$missing" ] && exit 0; root=; [ "$$(id -u)" = 0 ] || root=sudo; \
-	echo "setup: installing$$missing"; export DEBIAN_FRONTEND=noninteractive; \
+	echo "$@: installing$$missing"; export DEBIAN_FRONTEND=noninteractive; \
 	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
+setup:                                         ## install what a Debian 12 lacks for all of this, with apt-get
+	$(Q)$(call install,$(PACKAGES))
+setup-fuzz:                                    ## what `fuzz` likes besides: clang with libFuzzer
+	$(Q)$(call install,$(FUZZ_PACKAGES))
 setup-foreign:                                 ## what `foreign` needs besides: cross compilers, qemu, zlib and popt for each
 	$(Q)tests/foreign/setup
 clean:                                         ## remove build/

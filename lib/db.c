@@ -135,14 +135,16 @@ otr__read_state(struct otr_io *io, const struct otr__header *header, struct otr_
 	state->next_version = state->slot.version + 1;
 	state->has_other = usable(c[bad]);
 	if (c[good] == OTR__SLOT_FLIPPED)
-		notice(notices, false, "slot %u has a damaged stamp; version %llu is read", good, (unsigned long long)state->slot.version);
+		notice(notices, false, otr__slot_was_cut(state->bytes[good]) ? "the write of slot %u was cut, and nothing is missing but stamps; version %llu is read"
+		    : "slot %u has a damaged stamp; version %llu is read", good, (unsigned long long)state->slot.version);
 	if (c[bad] == OTR__SLOT_FLIPPED) {
 		uint64_t next;
 
 		/* or it is a tear that changed nothing but stamps: then the number is used up all the same (4.2-8) */
 		if (otr__slot_judge(state->bytes[bad], state->slot.version, otr__slot_begins(&state->slot, &header->schema), &next) == OTR__VERDICT_TORN)
 			state->next_version = next;
-		notice(notices, false, "slot %u, an older one, has a damaged stamp", bad);
+		notice(notices, false, otr__slot_was_cut(state->bytes[bad]) ? "the write of slot %u, an older one, was cut, and nothing is missing but stamps"
+		    : "slot %u, an older one, has a damaged stamp", bad);
 	}
 	if (c[bad] == OTR__SLOT_BAD) {
 		switch (otr__slot_judge(state->bytes[bad], state->slot.version, otr__slot_begins(&state->slot, &header->schema), &state->next_version)) {

@@ -658,7 +658,7 @@ judge_slot(struct salvage *s, unsigned i, struct otr_error *err)
 	if (incompat != 0)
 		return otr__fail(err, OTR_E_UNSUPPORTED, "3.2-4", "too new: it uses incompat features %#llx, this program reads format %d.%d without any",
 		    (unsigned long long)incompat, OTR_FORMAT_MAJOR, OTR_FORMAT_MINOR);
-	if (c == OTR__SLOT_FLIPPED)
+	if (c == OTR__SLOT_FLIPPED && !otr__slot_was_cut(s->state.bytes[i]))
 		return find(s, err, OTR_PLACE_SLOT, i, false, "4.2-2", "a stamp is not that of its version");
 	if (c != OTR__SLOT_BAD)
 		return OTR_OK;

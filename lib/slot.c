@@ -124,6 +124,23 @@ written_over(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t stamp)
 	return later > 0 && !(wrong == 1 && bit);
 }
 
+bool
+otr__slot_was_cut(const uint8_t bytes[OTR__SLOT_BYTES])
+{
+	uint64_t version = otr__get64(bytes + VERSION_OFFSET);
+	unsigned wrong = 0, old = 0, i;
+	bool bit = false;
+
+	for (i = 0; i < OTR__SECTORS; i++) {
+		uint64_t s = stamp_of(bytes, i), x = s ^ (version + 1);
+
+		wrong += x != 0;
+		old += (s >= 1 && s <= version) || (x != 0 && s == OTR__STAMP_UNWRITTEN);
+		bit = bit || (x != 0 && (x & (x - 1)) == 0);
+	}
+	return wrong > 0 && old == wrong && !(wrong == 1 && bit);
+}
+
 static bool
 crc_is_right(const uint8_t bytes[OTR__SLOT_BYTES])
 {

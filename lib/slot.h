@@ -47,6 +47,12 @@ void otr__slot_encode_unwritten(uint8_t bytes[OTR__SLOT_BYTES], const uint8_t fi
 /* Gives a slot that is used in spite of a wrong stamp (4.2-2) the right ones, over which its crc was made.  Whether one was wrong. */
 bool otr__slot_mend(uint8_t bytes[OTR__SLOT_BYTES]);
 
+/*
+ * Whether the wrong stamps of a slot that is used are those of a write that was cut, of which nothing is missing but stamps (SPEC 4.2-2); a single flipped bit is
+ * never taken for that.
+ */
+bool otr__slot_was_cut(const uint8_t bytes[OTR__SLOT_BYTES]);
+
 enum otr__slot_condition {
 	OTR__SLOT_SOUND,
 	OTR__SLOT_FLIPPED,       /* usable; a stamp was wrong */

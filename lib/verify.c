@@ -1404,7 +1404,9 @@ check_slots(struct verifier *v, bool *usable, struct otr_error *err)
 			return otr__fail(err, OTR_E_UNSUPPORTED, "3.2-4", "too new: it uses incompat features %#llx",
 			    (unsigned long long)slot[i]->features.incompat);
 		if (c[i] == OTR__SLOT_FLIPPED)
-			status = find(v, err, OTR_PLACE_SLOT, i, "4.2-2", "a stamp is not that of its version");
+			status = otr__slot_was_cut(v->state.bytes[i])
+			    ? note(v, err, OTR_PLACE_SLOT, i, "4.2-2", "its write was cut, and nothing is missing but stamps")
+			    : find(v, err, OTR_PLACE_SLOT, i, "4.2-2", "a stamp is not that of its version");
 	}
 	if (status != OTR_OK)
 		return status;

@@ -72,10 +72,32 @@ PY
 	grep -q '2023-11-14T23:13:20+01:00' out
 }
 
-@test "a few page reads, whatever the size" {
-	needs strace
+many_pages() {
 	otr-create --page-size 4Ki a.otr v
 	awk 'BEGIN { srand(1); print "time,v"; for (i = 0; i < 60000; i++) print 1700000000 + i "," rand() }' | otr-append a.otr
+}
+
+@test "--scan of many pages: kinds, encodings and bytes add up, in the text and in JSON" {
+	many_pages
+	otr-stat --scan a.otr >text
+	otr-stat --scan --json a.otr >json
+	python3 - <<'PY'
+import json, os, re
+text, s = open('text').read(), json.load(open('json'))
+p = s['pages']
+assert p['total'] * 4096 == os.path.getsize('a.otr') and p['leaf'] > 40 and p['inner'] > 1, p
+live = p['leaf'] + p['inner'] + p['log'] + p['meta']
+assert 'pages: %d, %d live, %d free\n' % (p['total'], live, p['free']) in text, text
+assert live + p['free'] + 4 == p['total'], p
+pack = s['columns'][0]['encodings']
+assert all(n <= p['leaf'] for n in pack.values()) and max(pack.values()) == p['leaf'], pack
+assert re.search(r'(?m)^fill: %d %%$' % (100 * s['fill'] + 0.5), text) and 0.5 < s['fill'] <= 1, s['fill']
+PY
+}
+
+@test "a few page reads, whatever the size" {
+	needs strace
+	many_pages
 	strace -qq -o trace -e trace=pread64,read,preadv,preadv2 otr-stat a.otr >out
 	[ "$(grep -c pread trace)" -le 12 ]
 	made otr-stat --scan a.otr >names

@@ -688,7 +688,7 @@ class SlotView:
         self.where = 'slot %d' % number
         self.number, self.raw = number, raw
         self.stamps = [u64(raw, 512 * i + 504) for i in range(8)]
-        self.state, self.flipped, self.slot, self.error = BAD, False, None, None
+        self.state, self.flipped, self.cut, self.slot, self.error = BAD, False, False, None, None
         stamps_ok = False
         version = u64(raw, 24)
         right = u32(raw, 0) == crc32(raw[4:])
@@ -700,6 +700,8 @@ class SlotView:
             whole = b''.join(raw[512 * i:512 * i + 504] + struct.pack('<Q', version + 1) for i in range(8))
             wrong = [s for s in self.stamps if s != version + 1]
             over = any(1 <= s - version - 1 <= 65536 for s in wrong) and \
+                not (len(wrong) == 1 and bin(wrong[0] ^ (version + 1)).count('1') == 1)
+            self.cut = all(1 <= s <= version or s == M64 for s in wrong) and \
                 not (len(wrong) == 1 and bin(wrong[0] ^ (version + 1)).count('1') == 1)
             if u32(whole, 0) == crc32(whole[4:]) and not over:
                 raw, right, self.flipped = whole, True, True
@@ -1213,7 +1215,7 @@ class Otr:
                     self.damaged_slot = OtrError('damaged', bad.where, '%s; a commit may be lost; version %d is sound (otr-rollback to it)'
                                                  % (bad.error.what if bad.error else 'noise', state.slot.version), '4.2-6')
         if state.flipped:
-            self.warning('slot %d has a flipped stamp' % state.number)
+            self.warning('slot %d %s' % (state.number, 'was cut, nothing missing but stamps' if state.cut else 'has a flipped stamp'))
         self.state_number = state.number
         self.slot = state.slot
         self.in_force()
@@ -1657,7 +1659,9 @@ class Verify:
         if o.other and o.other.version == s.version:
             self.find('slots', 'both have version %d' % s.version, '4.2-1')
         for v in o.views:
-            if v.flipped:
+            if v.flipped and v.cut:
+                self.notes.append('%s: cut, nothing missing but stamps (SPEC 4.2-2)' % v.where)
+            elif v.flipped:
                 self.find(v.where, 'a flipped stamp', '4.2-2')
             if v.state == BAD:
                 verdict = o.verdicts.get(v.number)

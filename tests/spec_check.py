@@ -433,7 +433,7 @@ def twins(folder):
 # What otr2text cannot say in words: how many runs of 512 bytes it pokes.
 POKED = {'good-101-torn': 'the torn slot', 'good-102-old-damaged': 'a slot of noise', 'good-103-flipped-stamp': 'a flipped bit', 'good-104-flipped-old-stamp': 'a flipped bit',
          'good-105-header-copy': 'the damaged header', 'good-106-copy-damaged': 'the damaged copy', 'good-108-torn-first': 'the torn slot',
-         'good-109-tail': 'bytes behind the last page'}
+         'good-109-tail': 'bytes behind the last page', 'good-111-cut-whole': 'the stamps that a cut left'}
 UNREACHED = {'good-089-all': [10], 'good-090-horizon': [5], 'good-091-horizon-gone': [5], 'good-094-base-row-versions': [4]}
 
 

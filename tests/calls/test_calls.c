@@ -8,6 +8,9 @@
  * run with its nth call failing for n = 1, 2, ... until it has no nth call: by an error that this call can give, a short read or write, or no memory.  After each run
  * there is an error, or the right result; the file is as before, or where it was changed as after, or where the answer is "unknown" one of the two; and no memory,
  * descriptor or temporary file is left.  Then the next append works.
+ *
+ * Then the power is cut after each call that changes something, and after the last (M1, M2): the name leads to the file before or to the whole one after (cut.h), and after
+ * the call has returned to the one after.  Or the process is killed there, another one appends, and the power is cut in that.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1      /* O_TMPFILE, struct iovec's pwritev2 */
@@ -15,16 +18,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "otr.h"
 #include "tap.h"
+
+#include "cut.h"
 
 /* With _FILE_OFFSET_BITS=64 glibc has other names for what takes an offset or gives a size. */
 #ifdef __GLIBC__
@@ -170,7 +178,7 @@ fails(enum call c)
 /* ---- the monitor: a file is synced and locked before it gets its name, and the directory synced after it (SPEC 10.3) ---------- */
 
 static struct {
-	bool dirty, locked, directory;
+	bool dirty, locked, directory, armed;
 	char name[200];                /* of a file made here */
 } state[FD_MAX];
 static bool name_unsynced;
@@ -197,6 +205,23 @@ fd_of(const char *name)
 		if (strcmp(state[fd].name, name) == 0)
 			return fd;
 	return -1;
+}
+
+/* ---- what changes files and names, for the power cuts ------------------------------------------------------------------------- */
+
+static bool recording;
+static long events, kill_at;
+
+static void happened(void);
+
+/* Whether a change is recorded; if so happened() follows. */
+static bool
+records(void)
+{
+	if (!armed || !recording)
+		return false;
+	armed = false;
+	return true;
 }
 
 /* ---- the calls ------------------------------------------------------------------------------------------------------------- */
@@ -319,8 +344,13 @@ opened(const char *path, int flags, mode_t mode)
 	if (fd >= 0) {
 		memset(&state[fd], 0, sizeof state[fd]);
 		state[fd].directory = (flags & O_TMPFILE) != O_TMPFILE && (flags & O_DIRECTORY) != 0;
+		state[fd].armed = armed;
 		if ((flags & O_CREAT) != 0)
 			(void)snprintf(state[fd].name, sizeof state[fd].name, "%s", path);
+		if ((flags & O_CREAT) != 0 && records()) {
+			cut_name(CUT_NAMED, "", path, cut_file_open(fd));
+			happened();
+		}
 	}
 	return fd;
 }
@@ -415,7 +445,13 @@ WRAP_SIZED(pwrite)(int fd, const void *bytes, size_t len, off_t offset)
 
 	if (fd < FD_MAX)
 		state[fd].dirty = true;
-	return n < 0 ? -1 : REAL_SIZED(pwrite)(fd, bytes, (size_t)n, offset);
+	if (n >= 0)
+		n = REAL_SIZED(pwrite)(fd, bytes, (size_t)n, offset);
+	if (n > 0 && records()) {
+		cut_wrote(fd, (uint64_t)offset, bytes, (size_t)n, false);
+		happened();
+	}
+	return n;
 }
 
 ssize_t
@@ -435,6 +471,10 @@ WRAP_PWRITEV2(int fd, const struct iovec *part, int parts, off_t offset, int fla
 	n = REAL_PWRITEV2(fd, &some, parts, offset, flags);
 	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))      /* qemu, or an old kernel: as if it had it */
 		n = REAL_SIZED(pwrite)(fd, some.iov_base, some.iov_len, offset);
+	if (n > 0 && records()) {
+		cut_wrote(fd, (uint64_t)offset, some.iov_base, (size_t)n, (flags & RWF_DSYNC) != 0);
+		happened();
+	}
 	return n;
 }
 
@@ -450,6 +490,13 @@ synced(int fd, int (*real)(int fd))
 		state[fd].dirty = false;
 		if (state[fd].directory)
 			name_unsynced = false;
+		if (records()) {
+			if (state[fd].directory)
+				cut_directory_synced();
+			else
+				cut_synced(fd);
+			happened();
+		}
 	}
 	return result;
 }
@@ -484,13 +531,24 @@ WRAP_SIZED(lstat)(const char *path, struct stat *st)
 	return fails(STAT) ? -1 : REAL_SIZED(lstat)(path, st);
 }
 
+/* After a call that changed a name; its result. */
+static int
+renamed(int result, enum cut_change change, const char *from, const char *to)
+{
+	if (result == 0 && records()) {
+		cut_name(change, from, to, change == CUT_NAMED ? cut_file_at(to) : -1);
+		happened();
+	}
+	return result;
+}
+
 int
 __wrap_link(const char *from, const char *to)
 {
 	if (fails(LINK))
 		return -1;
 	named(fd_of(from));
-	return __real_link(from, to);
+	return renamed(__real_link(from, to), CUT_NAMED, from, to);
 }
 
 int
@@ -504,7 +562,7 @@ __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flag
 	result = __real_linkat(from_fd, from, to_fd, to, flags);
 	if (result == 0 && fd >= 0)
 		(void)snprintf(state[fd].name, sizeof state[fd].name, "%s", to);
-	return result;
+	return renamed(result, CUT_NAMED, from, to);
 }
 
 int
@@ -513,13 +571,13 @@ __wrap_rename(const char *from, const char *to)
 	if (fails(RENAME))
 		return -1;
 	named(fd_of(from));
-	return __real_rename(from, to);
+	return renamed(__real_rename(from, to), CUT_RENAMED, from, to);
 }
 
 int
 __wrap_unlink(const char *path)
 {
-	return fails(UNLINK) ? -1 : __real_unlink(path);
+	return fails(UNLINK) ? -1 : renamed(__real_unlink(path), CUT_UNNAMED, path, "");
 }
 
 int
@@ -1051,6 +1109,11 @@ run(const struct scenario *s, long n, unsigned which, bool ever)
 	order_faults = 0;
 	result = 0;
 	old_kernel = s->old_kernel;
+	if (recording) {
+		cut_forget();
+		cut_begin_with(file_path, base_bytes[s->base].p, base_bytes[s->base].n);
+		events = 0;
+	}
 	armed = true;
 	status = s->run(&answer);
 	armed = false;
@@ -1212,6 +1275,206 @@ come_between(const struct scenario *s, enum base base, size_t rows, bool may_exp
 	intrude_at = 0;
 }
 
+/* ---- power cuts, and another process after a kill -------------------------------------------------------------------------------- */
+
+static const char *target;             /* what the scenario changes or makes */
+static char cut_file_path[160], cut_out_path[160];
+static uint64_t allowed[4];            /* what the target may say after the cut */
+static size_t allowed_n;
+static bool trying;
+static jmp_buf killed;
+static uint64_t tried[1u << 16];
+static struct {
+	unsigned long long states, kills;
+} *tally;                              /* shared with the processes that are killed */
+
+static bool
+is_new(uint64_t hash)
+{
+	const size_t room = sizeof tried / sizeof tried[0];
+	size_t i, n = 0;
+
+	for (i = hash % room; tried[i] != 0; i = (i + 1) % room)
+		if (tried[i] == hash || ++n == room / 2)
+			return false;
+	tried[i] = hash;
+	return true;
+}
+
+/* But for a stamp that a cut has left, in one bit different from the right one (SPEC 4.2-2). */
+static void
+count_fault(void *arg, const struct otr_finding *f)
+{
+	*(unsigned *)arg += !f->note && !(f->place == OTR_PLACE_SLOT && strcmp(f->spec, "4.2-2") == 0);
+}
+
+/* The two files as a cut has left them. */
+static void
+try_state(void)
+{
+	const char *path = target == file_path ? cut_file_path : cut_out_path;
+	struct otr_error err = { .text = "" };
+	uint64_t found = digest(path), ignored = 0;
+	unsigned faults = 0;
+	size_t i;
+
+	tally->states++;
+	for (i = 0; i < allowed_n && allowed[i] != found; i++)
+		;
+	if (i == allowed_n)
+		complain(found == 0 ? "a cut: no file" : found == 1 ? "a cut: a file that cannot be read" : "a cut: another state than the one before or after");
+	if (target == out_path && digest(cut_file_path) != before)
+		complain("a cut: the file that was only to be read has changed");
+	if (found <= 1)
+		return;
+	if (append(path, 4000000, SECOND, 2, &err) != OTR_OK)
+		complain("a cut: then an append fails");
+	else if (otr_verify(path, count_fault, &faults, &ignored, &err) != OTR_OK || faults != 0)
+		complain("a cut: then an append makes a file that is not sound");
+}
+
+/* All states that a cut may leave now, or many of them where writes are pending. */
+static void
+try_states(void)
+{
+	unsigned members, plan, plans;
+
+	fail_at = events;
+	for (members = 0; members < 1u << cut_ops; members++) {
+		const struct cut_names names = cut_names_left(members);
+		const int file = cut_look_up(&names, file_path), out = cut_look_up(&names, out_path);
+		const size_t waiting = (file < 0 ? 0 : cut_file[file].waiting) + (out < 0 ? 0 : cut_file[out].waiting);
+
+		plans = waiting == 0 ? 1 : waiting < 3 ? 24 : 64;
+		for (plan = 0; plan < plans; plan++) {
+			struct bytes file_left = { .n = 0 }, out_left = { .n = 0 };
+			uint64_t hash = mix(mix(1, allowed, allowed_n * sizeof allowed[0]), now->name, strlen(now->name));
+
+			if (file >= 0)
+				file_left.p = cut_bytes_left(file, plan, &seed, &file_left.n);
+			if (out >= 0)
+				out_left.p = cut_bytes_left(out, plan, &seed, &out_left.n);
+			hash = mix(mix(hash, file_left.p, file_left.n), &file_left.n, sizeof file_left.n);
+			hash = mix(mix(hash, out_left.p, out_left.n), &out_left.n, sizeof out_left.n);
+			if (is_new(hash | 1)) {
+				store(cut_file_path, &file_left);
+				store(cut_out_path, &out_left);
+				try_state();
+			}
+			free(file_left.p);
+			free(out_left.p);
+		}
+	}
+}
+
+static void
+happened(void)
+{
+	events++;
+	if (trying)
+		try_states();
+	if (events == kill_at)
+		longjmp(killed, 1);
+	armed = true;
+}
+
+/* The process was killed after one of its calls; the page cache has all that it wrote.  Another does the same if there is no file yet, and appends to it. */
+static void
+go_on_after_kill(void)
+{
+	struct otr_error err = { .text = "" };
+	struct bytes found;
+	uint64_t at_last;
+	int fd;
+
+	armed = false;
+	for (fd = 0; fd < FD_MAX; fd++)
+		if (state[fd].armed)
+			(void)close(fd);
+	kill_at = 0;
+	if (access(target, F_OK) != 0) {
+		trying = true;
+		armed = true;
+		if (now->run(&err) != OTR_OK)
+			complain("after a kill it cannot be done again");
+		armed = false;
+		trying = false;
+	}
+	if (digest(target) <= 1) {
+		complain("after a kill there is no whole file");
+		return;
+	}
+	found = load(target);
+	store(cut_out_path, &found);
+	free(found.p);
+	if (append(cut_out_path, 3000000, SECOND, 2, &err) != OTR_OK)
+		stop("append to a copy", &err);
+	at_last = digest(cut_out_path);
+	allowed[allowed_n++] = at_last;
+	trying = true;
+	armed = true;
+	if (append(target, 3000000, SECOND, 2, &err) != OTR_OK)
+		complain("after a kill an append fails");
+	armed = false;
+	allowed[0] = at_last;
+	allowed_n = 1;
+	try_states();
+}
+
+static void
+cut_the_power(const struct scenario *s)
+{
+	const bool makes_out = s->changes == MAKES_OUT;
+	long last, n;
+
+	now = s;
+	target = makes_out ? out_path : file_path;
+	store(file_path, &base_bytes[s->base]);
+	before = digest(file_path);
+	(void)run(s, 0, 0, false);
+	after = digest(target);
+	memset(tried, 0, sizeof tried);
+
+	recording = trying = true;
+	allowed[0] = makes_out ? 0 : before;
+	allowed[1] = after;
+	allowed_n = 2;
+	if (run(s, 0, 0, false) != OTR_OK)
+		complain("fails without a fault");
+	last = events;
+	allowed[0] = after;
+	allowed_n = 1;
+	try_states();
+	trying = false;
+
+	(void)fflush(stdout);
+	for (n = 1; n <= last && s->base != DAMAGED; n++) {
+		int status = 0;
+		pid_t child = fork();
+
+		if (child == 0) {
+			const int were = bad;
+
+			allowed[0] = makes_out ? 0 : before;
+			allowed[1] = after;
+			allowed_n = 2;
+			kill_at = n;
+			tally->kills++;
+			if (setjmp(killed) == 0)
+				(void)run(s, 0, 0, false);
+			else
+				go_on_after_kill();
+			(void)temporaries();
+			(void)fflush(stdout);
+			_exit(bad > were);
+		}
+		if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			complain("a kill: see above");
+	}
+	recording = false;
+	cut_forget();
+}
+
 int
 main(void)
 {
@@ -1274,6 +1537,23 @@ main(void)
 					come_between(&scenarios[i], ROUND_ROBIN, 700, true);
 			}
 	CHECK((unsigned)bad == c, "M9: a reader, otr_verify, a copy and a salvage, between any two calls of which another process commits, see a whole version");
+	(void)snprintf(cut_file_path, sizeof cut_file_path, "%s/cut-a.otr", dir);
+	(void)snprintf(cut_out_path, sizeof cut_out_path, "%s/cut-out.otr", dir);
+	tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (tally == MAP_FAILED)
+		stop("mmap", &answer);
+	for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
+		const unsigned long long states = tally->states, kills = tally->kills;
+		const int bad_before = bad;
+
+		if (scenarios[i].changes == CHANGES_NOTHING)
+			continue;
+		cut_the_power(&scenarios[i]);
+		(void)snprintf(sentence, sizeof sentence, "M1, M2: %s: a power cut leaves the file before or the one after, also in an append after a kill (%llu states, %llu kills)", now->name,
+		    tally->states - states, tally->kills - kills);
+		CHECK(bad == bad_before, sentence);
+	}
+	CHECK(tally->states > 500 && tally->kills > 100, "the power has been cut");
 	for (c = 0; c < CALLS; c++) {
 		met_calls += met[c] > 0;
 		if (met[c] == 0 && c != PAUSE)

@@ -375,7 +375,7 @@ check_notices(struct otr *file)
 	size_t i;
 
 	for (i = 0; (text = otr_notice(file, i, &fallback)) != NULL; i++) {
-		stopped = strncmp(text, "the newest slot is torn", 23) == 0 || strstr(text, "has a damaged stamp") != NULL ||
+		stopped = strncmp(text, "the newest slot is torn", 23) == 0 || strstr(text, "has a damaged stamp") != NULL || strstr(text, "nothing is missing but stamps") != NULL ||
 		    (sim.tear.pattern == CUTS && strstr(text, "an older one, is damaged") != NULL);
 		if (stopped && h->same[0] && h->same[1])
 			total_torn++;
