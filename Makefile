@@ -154,7 +154,7 @@ unit: $(TESTS)                                 ## the unit tests alone
 	$(Q)tests/run -b $(B) $(TESTS)
 CHECKS = $(wildcard tests/*.bats tests/*/*.bats tests/check-* tests/*/check-*)
 # Of them, those that a sanitized build has something to say to, and in a few minutes.
-SANITIZED_CHECKS = $(wildcard tests/otr-*.bats) tests/checklist.bats tests/check-fuzz.sh
+SANITIZED_CHECKS = $(wildcard tests/otr-*.bats) tests/checklist.bats tests/check-files.py tests/check-fuzz.sh
 check:                                         ## every test; the last line is `N passed, N failed, N skipped`
 	$(Q)$(PARALLEL) tests
 	$(Q)tests/run -b $(B) $(TESTS) $(CHECKS)

@@ -656,9 +656,11 @@ static unsigned long long kinds;
 static void
 try(const char *kind, size_t at)
 {
+	static unsigned tried;
+
 	what = kind;
 	where = at;
-	if (ask_all()) {
+	if ((SLOWER == 1 || tried++ % 10 == 7) && ask_all()) {
 		kinds++;
 		if (salvaging)
 			check_salvage();
@@ -1141,8 +1143,7 @@ main(void)
 {
 	static const struct { const char *name; void (*test)(void); } part[] = {
 		{ "bits", test_bits }, { "cuts", test_cuts }, { "pages", test_pages }, { "repaired", test_repaired }, { "salvage", test_salvage } };
-	/* the other parts take minutes under sanitizers */
-	const char *parts = getenv("PARTS") != NULL ? getenv("PARTS") : TAP_SLOWER > 1 ? "bits cuts repaired" : NULL, *given = getenv("SEED");
+	const char *parts = getenv("PARTS"), *given = getenv("SEED");
 	size_t i;
 
 	full = getenv("FULL") != NULL;
