@@ -516,3 +516,11 @@ for i in range(200000):
 	[ "$(rows a.otr)" -eq 3006 ]
 	sound a.otr
 }
+
+@test "a line with # in column 0 is a comment, whatever the first field is" {
+	otr-create a.otr v
+	printf 'note,when,v\na,1700000000,1\n#b,1700000001,2\n#,1700000002,NaN\nb#,1700000003,4\n' >in.csv
+	expect 0 otr-append -v -t when --ignore-unknown a.otr in.csv
+	says 'read 5 = 2 rows \+ 0 rejected \+ 0 blank \+ 2 comment \+ 1 header'
+	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000003,4 ' ]
+}
