@@ -14,7 +14,9 @@
 
 #include "log.h"
 #include "metadata.h"
+#include "reach.h"
 #include "recordcheck.h"
+#include "retain.h"
 #include "scratch.h"
 #include "start.h"
 #include "walk.h"
@@ -354,6 +356,19 @@ write_start(struct otr__repack *r, const struct otr__root *root, struct otr__slo
 	return status == OTR_OK ? otr__start_write(r->io, &r->header, slot, err) : status;
 }
 
+/* Windows may take more room than rows that were easily made small, and large pages more than small ones that hold as many rows as a page may (SPEC 9.4). */
+static enum otr_status
+check_size(const struct otr__repack *r, struct otr_error *err)
+{
+	const struct otr__target *from = r->from;
+	uint64_t live = r->space.live, before = from->state.slot.live_pages * from->header.schema.page_bytes;
+
+	if (live <= otr__retain_live(&r->header.schema, &from->state.slot.policies) || live * r->header.schema.page_bytes <= before)
+		return OTR_OK;
+	return otr__fail(err, OTR_E_LIMIT, "9.4", "%llu pages of %lu bytes, more than the file may have", (unsigned long long)live,
+	    (unsigned long)r->header.schema.page_bytes);
+}
+
 enum otr_status
 otr__repack_finish(struct otr__repack *r, bool *again, struct otr__repack_counts *counts, struct otr_error *err)
 {
@@ -381,6 +396,8 @@ otr__repack_finish(struct otr__repack *r, bool *again, struct otr__repack_counts
 		status = otr__builder_finish(r->sink.builder, &root, err);
 	if (status == OTR_OK)
 		status = copy_metadata(r, slot, err);
+	if (status == OTR_OK)
+		status = check_size(r, err);
 	if (status == OTR_OK)
 		status = write_start(r, &root, slot, err);
 	free(slot);
@@ -417,6 +434,39 @@ fold_tree(struct otr__commit *k, const struct otr__repack_wish *wish, struct sin
 	return status == OTR_OK ? otr__builder_finish(sink->builder, &k->root, err) : status;
 }
 
+/*
+ * A file of fixed size holds the tree with folded rows and the one before it only as far as it has room for both (SPEC 9.4): older versions go first, then the one before,
+ * with its tree.  *keep: whether that stays.
+ */
+static enum otr_status
+fit(struct otr__commit *k, const struct otr__root *base, bool *keep, struct otr_error *err)
+{
+	struct otr__target *t = k->target;
+	struct otr__slot *slot = &k->slot;
+	uint64_t most = otr__retain_live(&t->header.schema, &slot->policies), before = t->state.slot.live_pages, live;
+	enum otr_status status;
+
+	*keep = true;
+	if (k->space.live <= most)
+		return OTR_OK;
+	k->recount = true;
+	slot->page_count = k->space.page_count;
+	slot->oldest_version = t->state.slot.version;
+	slot->root = base->ref;
+	slot->tree_rows = base->rows;
+	status = otr__reach_count(&t->store, &t->header, slot, t->scratch, &live, err);
+	if (status != OTR_OK || live + k->space.written <= most)
+		return status;
+	*keep = false;
+	slot->oldest_version = slot->version;
+	slot->root = k->root.ref;
+	slot->tree_rows = k->root.rows;
+	status = otr__reach_count(&t->store, &t->header, slot, t->scratch, &live, err);
+	if (status == OTR_OK && live > most && live > before)
+		status = otr__fail(err, OTR_E_LIMIT, "9.4", "the rows of windows take more room than the file may have");
+	return status;
+}
+
 /* Makes the commit a rewrite: record and slot are filled for it. */
 static enum otr_status
 rewrite(struct otr__commit *k, const struct otr__repack_wish *wish, struct otr__record *record, struct otr__repack_counts *counts, struct otr_error *err)
@@ -436,7 +486,9 @@ rewrite(struct otr__commit *k, const struct otr__repack_wish *wish, struct otr__
 	otr__builder_free(sink.builder);
 	if (status != OTR_OK || counts->folded == 0)
 		return status;
-	record->has_kept = true;
+	status = fit(k, &base, &record->has_kept, err);
+	if (status != OTR_OK)
+		return status;
 	record->kept = (struct otr__kept){ .root = base.ref, .base_row = slot->base_row, .tree_rows = base.rows };
 	record->added = counts->made;
 	record->removed = counts->folded;

@@ -57,6 +57,14 @@ otr__retain_piece(const struct otr_schema *schema, const struct otr__slot *slot)
 }
 
 uint64_t
+otr__retain_live(const struct otr_schema *schema, const struct otr_policies *policies)
+{
+	uint64_t pages = budget(schema, policies);
+
+	return pages == UINT64_MAX ? pages : pages / 4 * 3;
+}
+
+uint64_t
 otr__retain_metadata(const struct otr_schema *schema, const struct otr_policies *policies)
 {
 	uint64_t pages = budget(schema, policies);

@@ -21,6 +21,9 @@ OTR_MUST_CHECK enum otr_status otr__retain(struct otr__commit *commit, int64_t n
 /* Pages that a commit into a file of fixed size may write; UINT64_MAX without max_size. */
 uint64_t otr__retain_piece(const struct otr_schema *schema, const struct otr__slot *slot);
 
+/* Pages that a file of fixed size reaches at the most after a commit into a shallow tree: three quarters of it (SPEC 9.4).  UINT64_MAX without max_size. */
+uint64_t otr__retain_live(const struct otr_schema *schema, const struct otr_policies *policies);
+
 /* Pages that the metadata of a file of fixed size may have: a sixteenth of it, so that they and a spill are one commit.  UINT64_MAX without max_size. */
 uint64_t otr__retain_metadata(const struct otr_schema *schema, const struct otr_policies *policies);
 

@@ -747,12 +747,31 @@ commit_sorted(struct otr_writer *w, bool *committed, struct otr_error *err)
 	return status;
 }
 
+/* Whether n rows from first_ns on may ride, so that they write no page but those of a spill: as commit_sorted decides it. */
+static enum otr_status
+may_ride(struct otr_writer *w, int64_t first_ns, size_t n, bool *may, struct otr_error *err)
+{
+	struct otr__target *t = &w->target;
+	struct otr__commit *k = &w->commit;
+	struct otr__root root = k->root;
+	size_t bytes = record_bytes(w, n);
+	enum otr_status status;
+
+	*may = otr__commit_may_ride(k, n, bytes) && (otr__commit_has_room(k, bytes) || otr__commit_can_spill(k, first_ns));
+	if (!*may || root.rows == 0)
+		return OTR_OK;
+	status = otr__root_times(&t->store, &t->header.schema, t->scratch, &root, err);
+	*may = first_ns > root.last_ns || (first_ns == root.last_ns && k->slot.policies.duplicates == OTR_KEEP);
+	return status;
+}
+
 /* How many of the sorted rows of x from `from` on one commit may take, in a file of fixed size. */
 static enum otr_status
 piece_of(struct otr_writer *w, const struct otr__rows *rows, size_t from, size_t *n, struct otr_error *err)
 {
 	const struct otr__slot *slot = &w->target.state.slot;
 	uint64_t limit = otr__retain_piece(&w->target.header.schema, slot), pages;
+	bool rides = false;
 	size_t late;
 	enum otr_status status;
 
@@ -769,7 +788,9 @@ piece_of(struct otr_writer *w, const struct otr__rows *rows, size_t from, size_t
 		*n = *n / 2;
 		status = otr__retain_pages(&w->commit, *n, &pages, err);
 	}
-	if (status == OTR_OK && slot->rows > 0 && slot->last_ns < INT64_MAX) {
+	if (status == OTR_OK)
+		status = may_ride(w, rows->time_ns[from], *n, &rides, err);
+	if (status == OTR_OK && !rides && slot->rows > 0 && slot->last_ns < INT64_MAX) {
 		late = otr__lower_bound(rows->time_ns + from, *n, slot->last_ns + 1);
 		if (late > 0) {
 			/* the tree's own late rows, and those that follow, in pieces of their own */

@@ -500,3 +500,27 @@ for i in range(200000):
 	says '^otr-append: bad.csv:600002: column "v"'
 	says '[1-9][0-9]* rows were committed, up to version [1-9][0-9]*$'
 }
+
+@test "SPEC 9.4: a few rows that come a little late into a file of fixed size are one commit, all or nothing" {
+	otr-create --max-size 1Mi a.otr v
+	awk 'BEGIN { for (i = 0; i < 3000; i++) print 1700000000 + i ",1" }' | otr-append -N a.otr
+	printf '1700009000,1\n1700009100,1\n' | otr-append -N a.otr
+	printf '1700009050,2\n1700009200,2\n' >in.csv
+	expect 0 otr-append -N --print-version a.otr in.csv
+	[ "$(cat out)" = 3 ]
+	otr-meta a.otr otr.duplicates=error
+	printf '1700010000,1\n1700010100,1\n' | otr-append -N a.otr
+	printf '1700010050,2\n1700010100,2\n1700010200,2\n' >in.csv
+	refuse 3 'in.csv:2: a second row' otr-append -N a.otr in.csv
+	says 'nothing was committed'
+	[ "$(rows a.otr)" -eq 3006 ]
+	sound a.otr
+}
+
+@test "a line with # in column 0 is a comment, whatever the first field is" {
+	otr-create a.otr v
+	printf 'note,when,v\na,1700000000,1\n#b,1700000001,2\n#,1700000002,NaN\nb#,1700000003,4\n' >in.csv
+	expect 0 otr-append -v -t when --ignore-unknown a.otr in.csv
+	says 'read 5 = 2 rows \+ 0 rejected \+ 0 blank \+ 2 comment \+ 1 header'
+	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000003,4 ' ]
+}

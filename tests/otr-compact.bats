@@ -426,3 +426,28 @@ PY
 	[ "$(otr-dump -N a.otr | tail -n 1 | cut -d, -f2)" = 1 ]
 	otr-verify a.otr
 }
+
+@test "SPEC 9.4: a file of fixed size holds old rows and their windows only as far as both fit; it never becomes longer than it may" {
+	otr-create --page-size 4Ki --max-size 412Ki a.otr v
+	awk 'BEGIN { srand(5); for (i = 0; i < 60000; i++) printf "%d.%d,%.17g\n", 1700000000 + int(i / 2), 5 * (i % 2), rand() }' >rows.csv
+	otr-append -q -N a.otr rows.csv
+	otr-dump a.otr >before
+	[ "$(stat -c %s a.otr)" -le $((412 * 1024)) ]
+	# windows of one row each: another tree of the same size, for which there is no room beside the old one
+	cp a.otr b.otr
+	expect 0 otr-compact --downsample 500ms --older-than 2026-01-01 b.otr
+	[ "$(stat -c %s b.otr)" -le $((412 * 1024)) ]
+	otr-dump b.otr | cut -d, -f2 | cmp - <(cut -d, -f2 before)
+	refuse 2 'pruned' otr-dump --at newest-1 b.otr
+	sound b.otr
+	# few windows: both fit
+	cp a.otr b.otr
+	expect 0 otr-compact --downsample 1m --older-than 2026-01-01 b.otr
+	[ "$(stat -c %s b.otr)" -le $((412 * 1024)) ]
+	otr-dump --at newest-1 b.otr | cmp - before
+	sound b.otr
+	awk 'BEGIN { for (i = 0; i < 9000; i++) print 1800000000 + i "," i * i * 0.001 }' >rows.csv
+	otr-append -q --any-time -N b.otr rows.csv
+	[ "$(stat -c %s b.otr)" -le $((412 * 1024)) ]
+	sound b.otr
+}

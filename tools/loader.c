@@ -593,6 +593,9 @@ fast_row(struct loader *l, const char *p, size_t n, bool empty_is_null)
 {
 	const bool blanks = l->csv.delimiter != ' ';
 
+	/* a comment; but for a field that is skipped, none can begin so */
+	if (*p == '#')
+		return NULL;
 	for (const struct step *s = l->step, *last = s + l->steps; s < last; s++) {
 		while (*p == ' ' && blanks)
 			p++;

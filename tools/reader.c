@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- zone and clock ---- */
@@ -379,6 +380,21 @@ check_format(const struct opts_given *g, const struct reader_output *output)
 	return CLI_OK;
 }
 
+/* A series is not replaced by what is read of it, --force or not: with it all its versions would go. */
+static int
+check_is_other(const struct opts_given *g, const char *path)
+{
+	struct stat out, in;
+
+	if (path == NULL || stat(path, &out) != 0)
+		return CLI_OK;
+	for (size_t i = 0; i < g->operands; i++)
+		if ((strcmp(g->operand[i], "-") == 0 ? fstat(STDIN_FILENO, &in) : stat(g->operand[i], &in)) == 0 && in.st_dev == out.st_dev &&
+		    in.st_ino == out.st_ino)
+			return opts_refuse(path, OPT_OUTPUT, "is a file that is read", "");
+	return CLI_OK;
+}
+
 int
 reader_output(const struct opts_given *g, unsigned more, struct reader_output *output)
 {
@@ -401,7 +417,9 @@ reader_output(const struct opts_given *g, unsigned more, struct reader_output *o
 	if (output->time_format != NULL && !timearg_writer_init(&probe, output->time_format, NULL, 0, &why))
 		return opts_refuse(output->time_format, OPT_TIME_FORMAT, why.what, why.remedy);
 	status = reader_null_text(g, output->format == EMIT_TSV ? '\t' : output->delimiter, &output->null_text);
-	return status != CLI_OK ? status : check_format(g, output);
+	if (status == CLI_OK)
+		status = check_format(g, output);
+	return status == CLI_OK ? check_is_other(g, output->path) : status;
 }
 
 void
