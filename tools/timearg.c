@@ -80,6 +80,11 @@ timearg_now(void)
 
 	if (clock_gettime(CLOCK_REALTIME, &t) != 0)
 		return 0;
+	/* the clock of a machine may be anywhere */
+	if (t.tv_sec >= INT64_MAX / SECOND)
+		return OTR_TIME_MAX;
+	if (t.tv_sec <= INT64_MIN / SECOND)
+		return OTR_TIME_MIN;
 	return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
 }
 
