@@ -14,7 +14,7 @@
 /* ---- findings ---------------------------------------------------------------------------------------------------------------- */
 
 static size_t faults_seen, notes_seen;
-static char first_text[300], first_spec[16];
+static char first_text[300], first_spec[16], last_spec[16];
 static enum otr_place first_place;
 static uint64_t first_number;
 
@@ -26,6 +26,7 @@ see(void *arg, const struct otr_finding *f)
 		notes_seen++;
 		return;
 	}
+	(void)snprintf(last_spec, sizeof last_spec, "%s", f->spec);
 	if (faults_seen++ > 0)
 		return;
 	first_place = f->place;
@@ -372,6 +373,18 @@ record_of_slot(size_t offset, uint64_t value)
 	encode_newest();
 }
 
+/* A slot that has a row less than its newest record says, with a right checksum. */
+static void
+lie_in(unsigned index)
+{
+	struct otr__slot lie;
+
+	if (otr__slot_decode(image + OTR__SLOT_OFFSET(index), &header, &lie, NULL) != OTR__SLOT_SOUND)
+		exit(1);
+	lie.rows--;
+	otr__slot_encode(image + OTR__SLOT_OFFSET(index), &lie, header.file_id);
+}
+
 static void
 lies_of_slots(void)
 {
@@ -433,6 +446,12 @@ lies_of_slots(void)
 	make_tree(path);
 	image[OTR__SLOT_OFFSET(newest) + 100] ^= 1;
 	CHECK(finds(path, "4.2-6", OTR_PLACE_SLOT) && first_number == newest, "a damaged newest slot is found");
+	/* a right checksum over a wrong field: the rule of the field, whichever slot it is */
+	make_tree(path);
+	lie_in(1 - newest);
+	CHECK(finds(path, "4.3-1", OTR_PLACE_SLOT) && first_number == 1 - newest && faults_seen == 1, "4.3-1: so is an older slot that disagrees with its record, by that rule");
+	lie_in(newest);
+	CHECK(finds(path, "4.3-1", OTR_PLACE_SLOT) && faults_seen == 2 && strcmp(last_spec, "4.3-1") == 0, "4.3-1: and so are both, by that rule");
 }
 
 static void
