@@ -4,6 +4,7 @@
  */
 #include <limits.h>
 
+#include "commit.h"
 #include "onefile.h"
 #include "writer.h"
 
@@ -531,6 +532,47 @@ test_keep_many(void)
 	otr_close(file);
 }
 
+/* Rows that overflow the buffer begin a stream, which needs the lock before the commit. */
+static void
+test_stream_locked_out(void)
+{
+	const char *path = one_path("locked.otr");
+	struct otr_writer_options o = { .wait_ns = 0 };
+	struct otr__patience patience = { .wait_ns = 0 };
+	static struct otr__target other;
+	struct otr_commit_result r;
+	struct otr_error err = { .status = OTR_OK, .text = "" };
+	struct otr_writer *w = NULL;
+	uint8_t *before, *after;
+	size_t a, b;
+	enum otr_status status = OTR_OK;
+	int i;
+	bool ok, open;
+
+	regular(ROWS);
+	ok = one_create(path, 8192, OTR_REPLACE) == OTR_OK && one_append(path, t, v, 1000, &r) == OTR_OK;
+	before = bytes_of(path, &a);
+	open = otr__target_open(path, &other, &err) == OTR_OK;
+	ok = ok && open && otr__target_lock(&other, &patience, &err) == OTR_OK && otr_writer_open(path, &o, &w, &err) == OTR_OK;
+	for (i = 0; ok && i < 20 && status == OTR_OK; i++) {
+		size_t k;
+
+		regular(ROWS);
+		for (k = 0; k < ROWS; k++)
+			t[k] += (int64_t)(i + 1) * ROWS * 1000000000;
+		status = one_add(w, t, v, ROWS, &err);
+	}
+	printf("# after %d batches: %s\n", i, err.text);
+	otr_writer_close(w);
+	if (open)
+		otr__target_close(&other);
+	after = bytes_of(path, &b);
+	CHECK(ok && status == OTR_E_BUSY && a == b && memcmp(before, after, a) == 0,
+	    "10.2-1: rows that overflow the buffer while another writer has the lock: busy, and no byte is written");
+	free(before);
+	free(after);
+}
+
 int
 main(void)
 {
@@ -558,6 +600,7 @@ main(void)
 	test_stream(true, OTR_REPLACE, "the same with late blocks");
 	test_stream(true, OTR_KEEP, "the same under keep");
 	test_late_stream();
+	test_stream_locked_out();
 	test_refusals();
 	one_clean();
 	return tap_done();
