@@ -311,6 +311,56 @@ one_time(size_t batch, const char *sentence)
 	CHECK(ok && one_faults(path) == 0, sentence);
 }
 
+/* ---- a deletion that cuts every leaf ----------------------------------------------------------------------------------------- */
+
+static bool
+odd(void *arg, const struct otr_rows *rows, size_t i)
+{
+	(void)arg;
+	return rows->time_ns[i] % 2 != 0;
+}
+
+/* Every other row of a full file goes: all leaves are written anew, which takes more pages than a commit may write. */
+static void
+cut_every_leaf(void)
+{
+	struct otr_policies p = { .has_max_size = true, .max_bytes = 1 << 20, .history = OTR_HISTORY_FITS };
+	struct otr_delete_spec spec = { .start_ns = INT64_MIN, .end_ns = INT64_MAX, .match = odd };
+	struct otr_change_result r = { .version = 0 };
+	struct otr_error err = { .text = "" };
+	static int64_t t[MANY], left[MANY];
+	struct otr_writer *w;
+	struct otr *file = NULL;
+	const char *path = one_path("odd.otr");
+	struct otr_info info = { .newest_version = 0 };
+	long before = -1, after = -1, i, k, wrong = 0;
+	bool ok = create(path, 4096, &p) == OTR_OK && fill(path, 200000);
+
+	if (ok && otr_open(path, &file, &err) == OTR_OK) {
+		before = one_read(file, t, NULL, MANY);
+		otr_get_info(file, &info);
+		otr_close(file);
+	}
+	w = one_writer(path);
+	ok = ok && otr_writer_delete(w, &spec, &r, &err) == OTR_OK;
+	otr_writer_close(w);
+	if (!ok)
+		printf("# %s\n", err.text);
+	if (ok && otr_open(path, &file, &err) == OTR_OK) {
+		after = one_read(file, left, NULL, MANY);
+		otr_close(file);
+	}
+	/* from the newest on: the even rows, and what is missing is the oldest, less than what one commit may write */
+	for (i = before - 1, k = after - 1; i >= 0 && k >= 0; i--)
+		if (t[i] % 2 == 0)
+			wrong += left[k--] != t[i];
+	printf("# %ld rows, then %ld; %llu commits\n", before, after, (unsigned long long)(r.version - info.newest_version));
+	CHECK(ok && before > 50000 && wrong == 0 && k < 0 && after > before / 2 - before / 6 / 2,
+	    "9.4: every other row of a full file is deleted; of the others only the oldest leaves make room for one commit");
+	CHECK(ok && r.version >= info.newest_version + 6 && size_of(path) <= 1 << 20 && one_faults(path) == 0,
+	    "9.4: no commit writes more than an eighth, so it takes at least six");
+}
+
 /* ---- history by age ---------------------------------------------------------------------------------------------------------- */
 
 #define SECOND INT64_C(1000000000)
@@ -402,6 +452,7 @@ main(void)
 	CHECK(round_robin(1000, true), "9.4: the same with rows replaced late");
 	small_commits();
 	metadata();
+	cut_every_leaf();
 	history_by_age();
 	one_time(600, "9.4: rows of one time beyond the size are refused, and nothing is changed; later ones are taken, and let them go");
 	one_time(120, "9.4: the same with rows that ride");
