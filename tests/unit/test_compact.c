@@ -9,6 +9,7 @@
 #include "commit.h"
 #include "onefile.h"
 #include "recordcheck.h"
+#include "writer.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -412,7 +413,17 @@ test_refusals(void)
 
 /* ---- log pages that no longer fit ------------------------------------------------------------------------------------------- */
 
-enum { ROWS = 150000, CHANGES = 500, LEAVES = 4 };
+enum { ROWS = 150000, CHANGES = 400, LEAVES = 8 };
+
+/* A clock of our own, so that the log's times take the same bits on every machine. */
+static int64_t clock_ns;
+
+static int64_t
+next_second(void *self)
+{
+	(void)self;
+	return clock_ns += SECOND;
+}
 
 /* One commit of n rows, with a message that leaves room for few records in a slot, so that log pages are filled to the brim. */
 static bool
@@ -463,8 +474,9 @@ test_log_cut(void)
 	struct otr_compact_result r;
 	struct otr_error err = { .text = "" };
 	struct otr_writer *w = NULL;
+	struct otr_io io;
 	unsigned long long seed = 3;
-	uint64_t before, after, version, wrong = 0;
+	uint64_t before, after, version, last, wrong = 0;
 	int i;
 	bool ok;
 
@@ -475,7 +487,10 @@ test_log_cut(void)
 		t[i] = i * SECOND;
 		v[i] = (double)(tap_random(&seed) >> 11);
 	}
-	ok = one_create(in, 4096, OTR_REPLACE) == OTR_OK && otr_writer_open(in, &wo, &w, &err) == OTR_OK && remark(w, t, v, ROWS);
+	clock_ns = 4000000000 * SECOND;      /* later than the creation */
+	ok = one_create(in, 4096, OTR_REPLACE) == OTR_OK && otr__io_open(in, true, &io, &err) == OTR_OK;
+	io.now_ns = next_second;
+	ok = ok && otr__writer_open_io(&io, &wo, &w, &err) == OTR_OK && remark(w, t, v, ROWS);
 	for (i = 0; i < CHANGES && ok; i++) {
 		size_t from = (size_t)(tap_random(&seed) % (ROWS - 500 * LEAVES)), k;
 		int64_t late[LEAVES];
@@ -501,9 +516,13 @@ test_log_cut(void)
 	after = log_index(out);
 	printf("# %llu log pages, in the copy %llu\n", (unsigned long long)before + 1, (unsigned long long)after + 1);
 	CHECK(ok && before < after && after != UINT64_MAX && is_sound(out), "9.8-1: log pages whose records no longer fit are written as two, and nothing is found");
-	for (version = 0; ok && version <= newest(in); version += 1 + version % 3)
-		wrong += digest(in, version, INT64_MIN) != digest(out, version, INT64_MIN) || digest(in, version, INT64_MIN) == 0;
-	CHECK(ok && wrong == 0, "9.8-1: and every version reads as before, those of rows that the log keeps too");
+	last = ok ? newest(in) : 0;
+	for (version = 0; ok && version <= last; version += 1 + version % 5) {
+		uint64_t was = digest(in, version, INT64_MIN);
+
+		wrong += was == 0 || was != digest(out, version, INT64_MIN);
+	}
+	CHECK(ok && wrong == 0, "9.8-1: and the versions read as before, those too whose rows the log keeps");
 	(void)unlink(in);
 	(void)unlink(out);
 }
