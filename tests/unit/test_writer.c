@@ -532,6 +532,50 @@ test_keep_many(void)
 	otr_close(file);
 }
 
+/* Under error, a stream with two late rows within its own first leaves: one of a new time, and after it one of a time that the stream had already. */
+static void
+test_stream_error(void)
+{
+	const char *path = one_path("error.otr");
+	enum { BATCHES = 10, N = BATCHES * ROWS };
+	struct otr_commit_result r;
+	struct otr_error err = { .status = OTR_OK, .text = "" };
+	struct otr *file;
+	enum otr_status status[2] = { OTR_OK, OTR_OK };
+	long rows[2] = { -1, -1 };
+	int late, i;
+	bool ok = true;
+
+	for (late = 1; late <= 2; late++) {
+		struct otr_writer *w;
+		size_t k;
+
+		ok = ok && one_create(path, 8192, OTR_ERROR) == OTR_OK && (w = one_writer(path)) != NULL;
+		for (i = 0; i < BATCHES && ok; i++) {
+			for (k = 0; k < ROWS; k++) {
+				t[k] = 2 * ((int64_t)i * ROWS + (int64_t)k);
+				v[k] = (double)k;
+			}
+			ok = one_add(w, t, v, ROWS, &err) == OTR_OK;
+		}
+		if (!ok)
+			break;
+		t[0] = 2001;
+		t[1] = 2004;
+		status[late - 1] = one_add(w, t, v, (size_t)late, &err);
+		if (status[late - 1] == OTR_OK)
+			status[late - 1] = otr_writer_commit(w, &r, &err);
+		otr_writer_close(w);
+		if (otr_open(path, &file, &err) == OTR_OK) {
+			rows[late - 1] = one_read(file, NULL, NULL, 0);
+			otr_close(file);
+		}
+	}
+	CHECK(ok && status[0] == OTR_OK && rows[0] == N + 1, "4.6-1: under error, a stream takes a late row of a new time");
+	CHECK(ok && status[1] == OTR_E_DUPLICATE && rows[1] == 0 && one_faults(path) == 0,
+	    "4.6-1: and is refused as a whole for one of a time that it had before, whatever stands beside that row");
+}
+
 /* Rows that overflow the buffer begin a stream, which needs the lock before the commit. */
 static void
 test_stream_locked_out(void)
@@ -600,6 +644,7 @@ main(void)
 	test_stream(true, OTR_REPLACE, "the same with late blocks");
 	test_stream(true, OTR_KEEP, "the same under keep");
 	test_late_stream();
+	test_stream_error();
 	test_stream_locked_out();
 	test_refusals();
 	one_clean();
