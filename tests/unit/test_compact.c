@@ -459,8 +459,8 @@ log_index(const char *path)
 }
 
 /*
- * Each change replaces a row in some leaves side by side and keeps the root, so the roots of the log come at even distances.  In the copy the leaves that the newest tree
- * has come first, and the distances between the roots are no longer even: they need more bits than the page has left.
+ * Each change replaces a row in some leaves side by side and keeps the root, so the roots of the log come at even distances.  In the copy the leaves that the newest
+ * tree has come first, and the distances between the roots are no longer even: they need more bits than the page has left.
  */
 static void
 test_log_cut(void)
