@@ -374,6 +374,7 @@ deflated(void)
 	size = deflate_chunk(len);
 	CHECK(decode(bytes, size, OTR_I64, 4, &has_null) == OTR_OK && back[0] == 5 && back[1] == 6 && back[2] == 5 && back[3] == 5,
 	    "byte planes inside deflate decode, with zigzag");
+	CHECK(decode(bytes, size, OTR_F64, 4, &has_null) == OTR_E_CORRUPT, "7.5: a transform that the content may not have is refused, also of a deflated chunk");
 	len = unhex("0001000030000000 0400000000000400 0108000001000000 0500000000000000 0000000000000000 0201000000000000", bytes);
 	CHECK(decode(bytes, len, OTR_I64, 4, &has_null) == OTR_E_CORRUPT, "byte planes outside deflate are refused");
 

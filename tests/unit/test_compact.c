@@ -9,6 +9,7 @@
 #include "commit.h"
 #include "onefile.h"
 #include "recordcheck.h"
+#include "writer.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -410,6 +411,122 @@ test_refusals(void)
 	CHECK(count_temporary() == 0, "no temporary file is left");
 }
 
+/* ---- log pages that no longer fit ------------------------------------------------------------------------------------------- */
+
+enum { ROWS = 150000, CHANGES = 400, LEAVES = 8 };
+
+/* A clock of our own, so that the log's times take the same bits on every machine. */
+static int64_t clock_ns;
+
+static int64_t
+next_second(void *self)
+{
+	(void)self;
+	return clock_ns += SECOND;
+}
+
+/* One commit of n rows, with a message that leaves room for few records in a slot, so that log pages are filled to the brim. */
+static bool
+remark(struct otr_writer *w, const int64_t *time_ns, const double *value, size_t n)
+{
+	struct otr_commit_result r;
+	struct otr_error err = { .text = "" };
+	bool ok = one_add(w, time_ns, value, n, &err) == OTR_OK && otr_writer_commit(w, &r, &err) == OTR_OK && r.committed;
+
+	if (!ok)
+		printf("# commit: %s\n", err.text);
+	return ok;
+}
+
+/* Index of the newest log page. */
+static uint64_t
+log_index(const char *path)
+{
+	static struct otr__header header;
+	static struct otr__state state;
+	struct otr__notices notices = { .n = 0 };
+	uint8_t bytes[8];
+	struct otr_io io;
+	uint64_t index = UINT64_MAX;
+
+	if (otr__io_open(path, false, &io, NULL) != OTR_OK)
+		return UINT64_MAX;
+	if (otr__read_header(&io, &header, &notices, NULL) == OTR_OK && otr__read_state(&io, &header, &state, &notices, NULL) == OTR_OK &&
+	    otr__io_read(&io, state.slot.log.page * header.schema.page_bytes + 72, bytes, sizeof bytes, NULL) == OTR_OK)
+		index = otr__get64(bytes);
+	io.close(io.self);
+	return index;
+}
+
+/*
+ * Each change replaces a row in some leaves side by side and keeps the root, so the roots of the log come at even distances.  In the copy the leaves that the newest
+ * tree has come first, and the distances between the roots are no longer even: they need more bits than the page has left.
+ */
+static void
+test_log_cut(void)
+{
+	static int64_t t[ROWS];
+	static double v[ROWS];
+	static char message[641];
+	char in[128], out[128];
+	struct otr_writer_options wo = { .wait_ns = 10 * SECOND, .message = message };
+	struct otr_compact_options o = { .replace = false };
+	struct otr_compact_result r;
+	struct otr_error err = { .text = "" };
+	struct otr_writer *w = NULL;
+	struct otr_io io;
+	unsigned long long seed = 3;
+	uint64_t before, after, version, last, wrong = 0;
+	int i;
+	bool ok;
+
+	memset(message, 'm', sizeof message - 1);
+	(void)snprintf(in, sizeof in, "%s", one_path("cut.otr"));
+	(void)snprintf(out, sizeof out, "%s", one_path("cut-copy.otr"));
+	for (i = 0; i < ROWS; i++) {
+		t[i] = i * SECOND;
+		v[i] = (double)(tap_random(&seed) >> 11);
+	}
+	clock_ns = 4000000000 * SECOND;      /* later than the creation */
+	ok = one_create(in, 4096, OTR_REPLACE) == OTR_OK && otr__io_open(in, true, &io, &err) == OTR_OK;
+	io.now_ns = next_second;
+	ok = ok && otr__writer_open_io(&io, &wo, &w, &err) == OTR_OK && remark(w, t, v, ROWS);
+	for (i = 0; i < CHANGES && ok; i++) {
+		size_t from = (size_t)(tap_random(&seed) % (ROWS - 500 * LEAVES)), k;
+		int64_t late[LEAVES];
+		double value[LEAVES];
+
+		for (k = 0; k < LEAVES; k++) {
+			late[k] = t[from + 500 * k];
+			value[k] = (double)(tap_random(&seed) >> 11);
+		}
+		ok = remark(w, late, value, LEAVES);
+		/* a group of two records, the second late among the rows that ride: the log keeps its rows */
+		late[0] = (ROWS + 100 * i + 50) * SECOND;
+		late[1] = (ROWS + 100 * i + 10) * SECOND;
+		if (i % 10 == 0)
+			ok = ok && remark(w, late, value, 1) && remark(w, late + 1, value + 1, 1);
+	}
+	otr_writer_close(w);
+	before = log_index(in);
+	if (ok && otr_compact(in, out, &o, &r, &err) != OTR_OK) {
+		printf("# %s\n", err.text);
+		ok = false;
+	}
+	after = log_index(out);
+	printf("# %llu log pages, in the copy %llu\n", (unsigned long long)before + 1, (unsigned long long)after + 1);
+	CHECK(ok && before < after && after != UINT64_MAX && is_sound(out), "9.8-1: log pages whose records no longer fit are written as two, and nothing is found");
+	last = ok ? newest(in) : 0;
+	for (version = 0; ok && version <= last; version += 1 + version % 5) {
+		uint64_t was = digest(in, version, INT64_MIN);
+
+		wrong += was == 0 || was != digest(out, version, INT64_MIN);
+	}
+	CHECK(ok && wrong == 0, "9.8-1: and the versions read as before, those too whose rows the log keeps");
+	(void)unlink(in);
+	(void)unlink(out);
+}
+
 int
 main(void)
 {
@@ -419,6 +536,7 @@ main(void)
 	test_pruned();
 	test_many_roots();
 	test_giving_up();
+	test_log_cut();
 	one_clean();
 	return tap_done();
 }

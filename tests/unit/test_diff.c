@@ -476,6 +476,53 @@ beside_a_writer(void)
 	CHECK(wrong == 0 && finished + expired == 30, "beside a writer that reuses pages a diff gives only what was so, or says that the snapshot expired");
 }
 
+/* A writer only appends: the last pages of a version are used again, but all of its rows are kept, and found in the newer tree. */
+static void
+beside_appends(void)
+{
+	enum { STEP = 1500, OLDER = 1, NEWER = 10, LAST = 30 };
+	const char *path = one_path("appends.otr");
+	struct otr_diff_spec spec = { .start_ns = INT64_MIN, .end_ns = INT64_MAX, .rows = true, .all_columns = true };
+	static int64_t time_ns[LAST * STEP];
+	static double value[LAST * STEP];
+	unsigned long long state = 17;
+	struct otr_commit_result r;
+	struct taker t = { .status = OTR_OK };
+	struct otr_writer *w;
+	struct otr *file;
+	size_t i, given = STEP;
+	int version;
+
+	if (one_create(path, 4096, OTR_REPLACE) != OTR_OK || (w = one_writer(path)) == NULL)
+		stop("cannot make a file");
+	for (i = 0; i < LAST * STEP; i++) {
+		time_ns[i] = (int64_t)i;
+		value[i] = (double)(tap_random(&state) >> 11);
+	}
+	for (version = 1; version <= LAST; version++) {
+		if (version == NEWER + 1) {
+			if (otr_open(path, &file, &t.err) != OTR_OK || otr_diff_open(file, OLDER, file, NEWER, &spec, &t.diff, &t.err) != OTR_OK)
+				stop(t.err.text);
+			t.status = otr_diff_next(t.diff, &t.d, &t.err);
+			for (i = 0; t.status == OTR_OK && i < t.d.rows.n; i++, given++)
+				if (t.d.rows.time_ns[i] != (int64_t)given)
+					differs("a row that was added", (long)given);
+		}
+		if (one_add(w, time_ns + (version - 1) * STEP, value + (version - 1) * STEP, STEP, &t.err) != OTR_OK || otr_writer_commit(w, &r, &t.err) != OTR_OK)
+			stop(t.err.text);
+	}
+	while (t.status == OTR_OK && (t.status = otr_diff_next(t.diff, &t.d, &t.err)) == OTR_OK)
+		for (i = 0; i < t.d.rows.n; i++, given++)
+			if (!t.d.after || t.d.rows.time_ns[i] != (int64_t)given || !same_bits((const double *)(const void *)&t.d.rows.value[0][i], &value[given]))
+				differs("a row that was added", (long)given);
+	if (t.status != OTR_END)
+		printf("# %lu rows, then status %d: %s\n", (unsigned long)given, (int)t.status, t.err.text);
+	CHECK(t.status == OTR_END && given == NEWER * STEP && wrong == 0, "10.4-5: beside appends a diff goes on in the newer state, and gives every row");
+	otr_diff_close(t.diff);
+	otr_close(file);
+	otr_writer_close(w);
+}
+
 /* A writer goes on with row times and lets old rows expire, so that pages of the diff are reused while its versions are kept. */
 static void
 beside_expiry(void)
@@ -568,6 +615,7 @@ main(void)
 	random_trees();
 	long_groups();
 	beside_a_writer();
+	beside_appends();
 	beside_expiry();
 	refusals();
 	little_is_read();

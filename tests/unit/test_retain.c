@@ -6,6 +6,8 @@
 
 #include <sys/stat.h>
 
+#include "writer.h"
+
 #define MANY 1000000
 
 static uint64_t
@@ -309,6 +311,136 @@ one_time(size_t batch, const char *sentence)
 	CHECK(ok && one_faults(path) == 0, sentence);
 }
 
+/* ---- a deletion that cuts every leaf ----------------------------------------------------------------------------------------- */
+
+static bool
+odd(void *arg, const struct otr_rows *rows, size_t i)
+{
+	(void)arg;
+	return rows->time_ns[i] % 2 != 0;
+}
+
+/* Every other row of a full file goes: all leaves are written anew, which takes more pages than a commit may write. */
+static void
+cut_every_leaf(void)
+{
+	struct otr_policies p = { .has_max_size = true, .max_bytes = 1 << 20, .history = OTR_HISTORY_FITS };
+	struct otr_delete_spec spec = { .start_ns = INT64_MIN, .end_ns = INT64_MAX, .match = odd };
+	struct otr_change_result r = { .version = 0 };
+	struct otr_error err = { .text = "" };
+	static int64_t t[MANY], left[MANY];
+	struct otr_writer *w;
+	struct otr *file = NULL;
+	const char *path = one_path("odd.otr");
+	struct otr_info info = { .newest_version = 0 };
+	long before = -1, after = -1, i, k, wrong = 0;
+	bool ok = create(path, 4096, &p) == OTR_OK && fill(path, 200000);
+
+	if (ok && otr_open(path, &file, &err) == OTR_OK) {
+		before = one_read(file, t, NULL, MANY);
+		otr_get_info(file, &info);
+		otr_close(file);
+	}
+	w = one_writer(path);
+	ok = ok && otr_writer_delete(w, &spec, &r, &err) == OTR_OK;
+	otr_writer_close(w);
+	if (!ok)
+		printf("# %s\n", err.text);
+	if (ok && otr_open(path, &file, &err) == OTR_OK) {
+		after = one_read(file, left, NULL, MANY);
+		otr_close(file);
+	}
+	/* from the newest on: the even rows, and what is missing is the oldest, less than what one commit may write */
+	for (i = before - 1, k = after - 1; i >= 0 && k >= 0; i--)
+		if (t[i] % 2 == 0)
+			wrong += left[k--] != t[i];
+	printf("# %ld rows, then %ld; %llu commits\n", before, after, (unsigned long long)(r.version - info.newest_version));
+	CHECK(ok && before > 50000 && wrong == 0 && k < 0 && after > before / 2 - before / 6 / 2,
+	    "9.4: every other row of a full file is deleted; of the others only the oldest leaves make room for one commit");
+	CHECK(ok && r.version >= info.newest_version + 6 && size_of(path) <= 1 << 20 && one_faults(path) == 0,
+	    "9.4: no commit writes more than an eighth, so it takes at least six");
+}
+
+/* ---- history by age ---------------------------------------------------------------------------------------------------------- */
+
+#define SECOND INT64_C(1000000000)
+
+static int64_t clock_ns;
+
+static int64_t
+told_time(void *self)
+{
+	(void)self;
+	return clock_ns;
+}
+
+/* The oldest version that can still be read after a commit of n rows, made when the clock says at_ns; UINT64_MAX: no commit. */
+static uint64_t
+oldest_after(const char *path, int64_t at_ns, int64_t *next_row, size_t n)
+{
+	static int64_t t[2000];
+	static double v[2000];
+	static uint64_t state = 11;
+	struct otr_writer_options o = { .wait_ns = SECOND };
+	struct otr_commit_result r;
+	struct otr_error err = { .text = "" };
+	struct otr_writer *w = NULL;
+	struct otr_info info;
+	struct otr *file;
+	struct otr_io io;
+	size_t i;
+	enum otr_status status = otr__io_open(path, true, &io, &err);
+
+	for (i = 0; i < n; i++) {
+		t[i] = (*next_row)++;
+		v[i] = (double)noise(&state);
+	}
+	clock_ns = at_ns;
+	if (status == OTR_OK) {
+		io.now_ns = told_time;
+		status = otr__writer_open_io(&io, &o, &w, &err);
+	}
+	if (status == OTR_OK)
+		status = one_add(w, t, v, n, &err);
+	if (status == OTR_OK)
+		status = otr_writer_commit(w, &r, &err);
+	otr_writer_close(w);
+	if (status == OTR_OK)
+		status = otr_open(path, &file, &err);
+	if (status != OTR_OK) {
+		printf("# at %lld: %s\n", (long long)at_ns, err.text);
+		return UINT64_MAX;
+	}
+	otr_get_info(file, &info);
+	otr_close(file);
+	return info.oldest_version;
+}
+
+/* A commit each hundred seconds, so that version v is of second 100 v after the start; what is older than 250 s goes, but for the version that was the newest then. */
+static void
+history_by_age(void)
+{
+	struct otr_policies p = { .history = OTR_HISTORY_AGE, .history_value = 250 * SECOND };
+	const char *path = one_path("age.otr");
+	int64_t start = 4000000000 * SECOND, row = 0, i;       /* later than the creation, whose clock is the machine's */
+	bool ok = create(path, 4096, &p) == OTR_OK, small, back;
+
+	for (i = 1; i <= 20 && ok; i++) {
+		uint64_t oldest = oldest_after(path, start + 100 * i * SECOND, &row, 2000);
+
+		ok = oldest == (uint64_t)(i < 4 ? 0 : i - 3);
+		if (!ok)
+			printf("# version %lld: oldest %llu\n", (long long)i, (unsigned long long)oldest);
+	}
+	CHECK(ok, "9.5: history by age: each commit of pages prunes what is older, and keeps the version that was the newest so long before the clock");
+	CHECK(rows_at(path, 17) == 34000 && rows_at(path, 16) < 0 && one_faults(path) == 0, "9.5: that version can be read, the one before cannot");
+	small = oldest_after(path, start + 5000 * SECOND, &row, 1) == 17;
+	CHECK(small, "9.5: a commit without pages looks up no age");
+	back = oldest_after(path, start + 1500 * SECOND, &row, 2000) == 17;
+	CHECK(back, "9.5: with a clock that went back the oldest version does not go back");
+	CHECK(oldest_after(path, start + 5300 * SECOND, &row, 2000) == 22 && one_faults(path) == 0, "9.5: and goes on with the clock, as the versions were committed last");
+}
+
 int
 main(void)
 {
@@ -320,6 +452,8 @@ main(void)
 	CHECK(round_robin(1000, true), "9.4: the same with rows replaced late");
 	small_commits();
 	metadata();
+	cut_every_leaf();
+	history_by_age();
 	one_time(600, "9.4: rows of one time beyond the size are refused, and nothing is changed; later ones are taken, and let them go");
 	one_time(120, "9.4: the same with rows that ride");
 	one_clean();

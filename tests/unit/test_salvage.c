@@ -421,7 +421,9 @@ static void
 newest_damaged(void)
 {
 	struct otr_delete_spec spec = { .start_ns = START + 13000 * SECOND, .end_ns = INT64_MAX };
+	struct otr_commit_result r;
 	unsigned slot;
+	size_t i;
 
 	make(15000, 5000, OTR_REPLACE);
 	slot = newest_slot();
@@ -429,6 +431,22 @@ newest_damaged(void)
 	save(image, image_bytes);
 	CHECK(salvage() == OTR_OK && all() && bad_slots == 1 && result.found > 0 && result.found <= 5000 && lost_end == INT64_MAX,
 	    "10.5-1, 10.5-2: the newest slot zeroed: the version before, and what newer pages have behind it");
+
+	/* the version before has no row, so what is lost may begin at any time: here in 1969 */
+	if (one_create(in_path, PAGE, OTR_REPLACE) != OTR_OK)
+		exit(1);
+	wanted = 9000;
+	for (i = 0; i < wanted; i++) {
+		want_time[i] = ((int64_t)i - 8000) * SECOND;
+		want_value[i] = noise();
+	}
+	if (one_append(in_path, want_time, want_value, wanted, &r) != OTR_OK)
+		exit(1);
+	load();
+	slot = newest_slot();
+	memset(image + 4096 * (slot + 1), 0, 4096);
+	save(image, image_bytes);
+	CHECK(salvage() == OTR_OK && all() && result.found == wanted, "10.5-2: the slot of the first commit zeroed: all its rows, those before 1970 too");
 
 	/* rows behind the end that are older than the state are none of it */
 	make(15000, 15000, OTR_REPLACE);

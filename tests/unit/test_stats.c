@@ -524,6 +524,62 @@ test_words(void)
 	    "6-4: the order of min and max");
 }
 
+/* The words of a record that may be NaN: how many are, and how many are another NaN than the one of the format. */
+static void
+count_nans(const struct otr__stats *s, unsigned nans[6], unsigned *wrong)
+{
+	const uint64_t word[6] = { s->sum[0], s->sum[1], s->m2, s->area[0], s->area[1], s->rise };
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		if (!otr__is_nan(word[i]))
+			continue;
+		nans[i]++;
+		*wrong += word[i] != UINT64_C(0x7ff8000000000000);
+	}
+}
+
+/* What a processor makes of inf - inf is a NaN of another sign on some machines. */
+static void
+test_nans(void)
+{
+	static int64_t time_ns[600];
+	static uint64_t value[600];
+	static uint8_t present[600 / 8];
+	unsigned nans[6] = { 0 }, wrong = 0, trial;
+	size_t i;
+
+	for (trial = 0; trial < 2000; trial++) {
+		size_t n = 2 + (size_t)random_below(trial % 2 != 0 ? 8 : 590);
+		int type = trial % 4 < 2 ? OTR_F64 : OTR_F32;
+		struct otr__stats_rule rule = rule_of(type, (int)random_below(2), 0);
+		struct otr__stats whole, some, a, b;
+
+		for (i = 0; i < n; i++) {
+			double v = random_below(3) == 0 ? (random_below(4) == 0 ? -INFINITY : INFINITY) : (double)random_below(100);
+
+			/* finite, and so large that their squares are not: inf - inf within m2 */
+			if (trial % 8 < 2)
+				v = (random_below(2) == 0 ? -1e300 : 1e300) * (double)(1 + random_below(1000));
+			time_ns[i] = 10 * (int64_t)i;
+			value[i] = type == OTR_F64 ? otr__bits_of(v) : otr__bits_of_f((float)v);
+		}
+		memset(present, 0xff, sizeof present);
+		present[0] = (uint8_t)tap_random(&seed);
+		otr__stats_leaf(&whole, &rule, time_ns, value, NULL, n);
+		otr__stats_leaf(&some, &rule, time_ns, value, present, n);
+		otr__stats_range(&a, &rule, time_ns, value, NULL, 0, n / 2);
+		otr__stats_range(&b, &rule, time_ns, value, NULL, n / 2, n);
+		count_nans(&whole, nans, &wrong);
+		count_nans(&some, nans, &wrong);
+		count_nans(&a, nans, &wrong);
+		otr__stats_merge(&a, &b, &rule);
+		count_nans(&a, nans, &wrong);
+	}
+	printf("# NaN: sum %u %u, m2 %u, area %u %u, rise %u\n", nans[0], nans[1], nans[2], nans[3], nans[4], nans[5]);
+	CHECK(wrong == 0 && nans[0] > 0 && nans[2] > 0, "6.6-1: there is one NaN: what comes of infinities is stored as that");
+}
+
 /* Records of a hostile file: whatever the merge makes of them, it makes it without a trap (and the sanitizers see it). */
 static void
 test_hostile(void)
@@ -558,6 +614,7 @@ main(void)
 	test_saturation();
 	test_edges();
 	test_words();
+	test_nans();
 	test_hostile();
 	return tap_done();
 }

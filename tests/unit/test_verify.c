@@ -8,13 +8,14 @@
 
 #include "bytes.h"
 #include "inner.h"
+#include "record.h"
 #include "series.h"
 #include "slot.h"
 
 /* ---- findings ---------------------------------------------------------------------------------------------------------------- */
 
 static size_t faults_seen, notes_seen;
-static char first_text[300], first_spec[16];
+static char first_text[300], first_spec[16], last_spec[16];
 static enum otr_place first_place;
 static uint64_t first_number;
 
@@ -26,6 +27,7 @@ see(void *arg, const struct otr_finding *f)
 		notes_seen++;
 		return;
 	}
+	(void)snprintf(last_spec, sizeof last_spec, "%s", f->spec);
 	if (faults_seen++ > 0)
 		return;
 	first_place = f->place;
@@ -372,6 +374,18 @@ record_of_slot(size_t offset, uint64_t value)
 	encode_newest();
 }
 
+/* A slot that has a row less than its newest record says, with a right checksum. */
+static void
+lie_in(unsigned index)
+{
+	struct otr__slot lie;
+
+	if (otr__slot_decode(image + OTR__SLOT_OFFSET(index), &header, &lie, NULL) != OTR__SLOT_SOUND)
+		exit(1);
+	lie.rows--;
+	otr__slot_encode(image + OTR__SLOT_OFFSET(index), &lie, header.file_id);
+}
+
 static void
 lies_of_slots(void)
 {
@@ -433,6 +447,83 @@ lies_of_slots(void)
 	make_tree(path);
 	image[OTR__SLOT_OFFSET(newest) + 100] ^= 1;
 	CHECK(finds(path, "4.2-6", OTR_PLACE_SLOT) && first_number == newest, "a damaged newest slot is found");
+	/* a right checksum over a wrong field: the rule of the field, whichever slot it is */
+	make_tree(path);
+	lie_in(1 - newest);
+	CHECK(finds(path, "4.3-1", OTR_PLACE_SLOT) && first_number == 1 - newest && faults_seen == 1, "4.3-1: so is an older slot that disagrees with its record, by that rule");
+	lie_in(newest);
+	CHECK(finds(path, "4.3-1", OTR_PLACE_SLOT) && faults_seen == 2 && strcmp(last_spec, "4.3-1") == 0, "4.3-1: and so are both, by that rule");
+}
+
+/* A tree of n rows, on which a group rides under keep, the first row of it at the time of the tree's last row.  Gives the rows of the first leaf in the end. */
+static size_t
+make_group(const char *path, size_t n)
+{
+	static const int64_t after_ns[3] = { 0, 500, 200 };
+	struct otr_writer *writer;
+	struct otr__entry e;
+	struct series s;
+	size_t i;
+
+	series_init(&s, 4096);
+	s.policies.duplicates = OTR_KEEP;
+	series_column(&s, OTR_F64, OTR_LINEAR);
+	for (i = 0; i < n; i++)
+		series_row_f64(&s, INT64_C(1000) * (int64_t)i, (double)(i * 7919 % 10007) / 7);
+	for (i = 0; i < 3; i++)
+		series_row_f64(&s, INT64_C(1000) * ((int64_t)n - 1) + after_ns[i], (double)i);
+	for (i = 0; i < 1002; i++)
+		series_row_f64(&s, INT64_C(1000) * (int64_t)(n + i), (double)(i * 7919 % 10007) / 7);
+	series_create(&s, path);
+	writer = series_writer(path);
+	series_commit(&s, writer, 0, n);
+	for (i = n; i < n + 3; i++)
+		series_commit(&s, writer, i, i + 1);
+	/* the large commit takes the group into the log, and both slots name its page after two small ones */
+	series_commit(&s, writer, n + 3, n + 1003);
+	series_commit(&s, writer, n + 1003, n + 1004);
+	series_commit(&s, writer, n + 1004, n + 1005);
+	otr_writer_close(writer);
+	series_free(&s);
+	load(path);
+	decode_newest();
+	otr__inner_entry(page_at(slot.root.page), 1, 0, &e);
+	return (size_t)e.rows;
+}
+
+/* The log says another policy of such a group, first within a leaf, then where the tree's last row was the last of its leaf. */
+static void
+lies_of_groups(size_t n, const char *sentence)
+{
+	const char *path = series_path("lie.otr");
+	struct otr__scratch *scratch = otr__scratch_create();
+	struct otr__log_page log;
+	struct otr__slot both[2];
+	struct otr__ref ref;
+	uint32_t g, groups = 0;
+	bool nomem, ok;
+	int i;
+
+	(void)make_group(path, n);
+	CHECK(is_sound(path), "4.6-2: under keep a row may ride that is of the time of the tree's last row");
+
+	otr__log_page_init(&log);
+	ok = scratch != NULL && otr__log_page_decode(page_at(slot.log.page), 4096, &header.schema, &log, scratch, NULL) == OTR_OK;
+	for (g = 0; ok && g < log.groups; g++) {
+		groups += log.group[g].duplicates == OTR_KEEP;
+		log.group[g].duplicates = OTR_REPLACE;
+	}
+	ok = ok && groups == 1 && otr__log_page_encode(page_at(slot.log.page), 4096, &header.schema, &log, scratch, &nomem) > 0;
+	if (ok)
+		otr__page_seal(page_at(slot.log.page), 4096, OTR__LOG, 0, slot.log.page, header.file_id, slot.log.generation, &ref);
+	for (i = 0; ok && i < 2; i++) {
+		ok = otr__slot_decode(image + OTR__SLOT_OFFSET(i), &header, &both[i], NULL) == OTR__SLOT_SOUND && both[i].log.page == ref.page;
+		both[i].log = ref;
+		otr__slot_encode(image + OTR__SLOT_OFFSET(i), &both[i], header.file_id);
+	}
+	CHECK(ok && finds(path, "4.6-2", OTR_PLACE_PAGE) && first_number == slot.log.page, sentence);
+	otr__log_page_release(&log);
+	otr__scratch_free(scratch);
 }
 
 static void
@@ -511,13 +602,21 @@ int
 main(void)
 {
 	static const char *const name[] = { "verify.otr", "flip.otr", "lie.otr", "" };
-	size_t i;
+	size_t i, leaf;
 
 	sound_files();
 	late_rows();
 	flips();
 	lies_of_entries();
 	lies_of_slots();
+	lies_of_groups(1000, "4.6-2: under another policy it may not");
+	/* as many rows as stay a leaf of their own when others follow; where a leaf ends depends a little on what follows */
+	leaf = make_group(series_path("lie.otr"), 1000);
+	for (i = leaf < 60 ? 1 : leaf - 60; i < leaf + 60 && make_group(series_path("lie.otr"), i) != i; i++)
+		;
+	CHECK(i < leaf + 60, "there is a tree of a whole leaf");
+	leaf = i;
+	lies_of_groups(leaf, "4.6-2: nor where that row was the last of its leaf");
 	torn();
 	beside_a_writer();
 	refusals();

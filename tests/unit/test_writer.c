@@ -4,7 +4,9 @@
  */
 #include <limits.h>
 
+#include "commit.h"
 #include "onefile.h"
+#include "writer.h"
 
 #define ROWS 60000
 
@@ -127,7 +129,6 @@ test_replay(void)
 	CHECK(same(path, 30000), "4.6-1: and the others are as they were");
 }
 
-/* Versions stay exact while rows ride, spill, come late and are replaced. */
 /* The size of the record area of the newest slot of a file that is closed. */
 static unsigned
 area_of(const char *path, uint32_t *page_bytes)
@@ -177,6 +178,88 @@ test_area(void)
 	}
 	printf("# the longest record area: %u bytes\n", most);
 	CHECK(over == 0 && most > 2000, "4.6-6: the record area is never longer than a page less 1,700 bytes");
+}
+
+/* Blocks of rows that each come before all that ride: what would have to be carried is more than the area of a third takes. */
+static void
+test_area_backwards(void)
+{
+	const char *path = one_path("backwards.otr");
+	enum { BLOCK = 40, BLOCKS = 40 };
+	uint32_t page_bytes = 0;
+	unsigned over = 0;
+	size_t i, from;
+	bool ok = one_create(path, 4096, OTR_REPLACE) == OTR_OK;
+
+	regular(BLOCK * BLOCKS);
+	for (from = BLOCK * BLOCKS; from > 0 && ok; ) {
+		struct otr_commit_result r;
+
+		from -= BLOCK;
+		ok = one_append(path, t + from, v + from, BLOCK, &r) == OTR_OK && r.added == BLOCK;
+		over += area_of(path, &page_bytes) > 4096 - 1700;
+	}
+	for (i = 0; i < BLOCK * BLOCKS && ok; i++)
+		ok = t[i] == (int64_t)(1700000000 + i) * 1000000000;
+	CHECK(ok && over == 0 && same(path, BLOCK * BLOCKS), "4.6-6: nor where each commit comes before all rows that ride");
+}
+
+/* ---- syncs ------------------------------------------------------------------------------------------------------------------- */
+
+static int (*sync_below)(void *self);
+static unsigned syncs;
+
+static int
+counted_sync(void *self)
+{
+	syncs++;
+	return sync_below(self);
+}
+
+/* How many syncs beside the slot's own write commits of so many rows take, each by one writer. */
+static unsigned
+syncs_of(const char *path, size_t *from, size_t rows, unsigned commits, bool *own_sync)
+{
+	struct otr_writer_options o = { .wait_ns = 10000000000 };
+	struct otr_commit_result r;
+	struct otr_error err = { .text = "" };
+	struct otr_writer *w = NULL;
+	struct otr_io io;
+	enum otr_status status = otr__io_open(path, true, &io, &err);
+
+	syncs = 0;
+	if (status == OTR_OK) {
+		*own_sync = io.can_write_synced(io.self);
+		sync_below = io.sync;
+		io.sync = counted_sync;
+		status = otr__writer_open_io(&io, &o, &w, &err);
+	}
+	for (; status == OTR_OK && commits > 0; commits--, *from += rows) {
+		status = one_add(w, t + *from, v + *from, rows, &err);
+		if (status == OTR_OK)
+			status = otr_writer_commit(w, &r, &err);
+	}
+	otr_writer_close(w);
+	if (status != OTR_OK)
+		printf("# %s\n", err.text);
+	return status == OTR_OK ? syncs : UINT_MAX;
+}
+
+static void
+test_syncs(void)
+{
+	const char *path = one_path("syncs.otr");
+	size_t from = 0;
+	unsigned slots, small, large;
+	bool own_sync = false, ok = one_create(path, 4096, OTR_REPLACE) == OTR_OK;
+
+	regular(ROWS);
+	(void)syncs_of(path, &from, 1, 1, &own_sync);      /* the first write of a slot tells whether it can be its own sync */
+	small = syncs_of(path, &from, 1, 10, &own_sync);
+	slots = own_sync ? 0 : 10;
+	CHECK(ok && small == slots, "10.2-5: a commit whose rows ride is one sync, that of its slot");
+	large = syncs_of(path, &from, 1000, 10, &own_sync);
+	CHECK(large == slots + 10 && same(path, from), "10.2-4: one that writes pages is two");
 }
 
 static void
@@ -449,6 +532,91 @@ test_keep_many(void)
 	otr_close(file);
 }
 
+/* Under error, a stream with two late rows within its own first leaves: one of a new time, and after it one of a time that the stream had already. */
+static void
+test_stream_error(void)
+{
+	const char *path = one_path("error.otr");
+	enum { BATCHES = 10, N = BATCHES * ROWS };
+	struct otr_commit_result r;
+	struct otr_error err = { .status = OTR_OK, .text = "" };
+	struct otr *file;
+	enum otr_status status[2] = { OTR_OK, OTR_OK };
+	long rows[2] = { -1, -1 };
+	int late, i;
+	bool ok = true;
+
+	for (late = 1; late <= 2; late++) {
+		struct otr_writer *w;
+		size_t k;
+
+		ok = ok && one_create(path, 8192, OTR_ERROR) == OTR_OK && (w = one_writer(path)) != NULL;
+		for (i = 0; i < BATCHES && ok; i++) {
+			for (k = 0; k < ROWS; k++) {
+				t[k] = 2 * ((int64_t)i * ROWS + (int64_t)k);
+				v[k] = (double)k;
+			}
+			ok = one_add(w, t, v, ROWS, &err) == OTR_OK;
+		}
+		if (!ok)
+			break;
+		t[0] = 2001;
+		t[1] = 2004;
+		status[late - 1] = one_add(w, t, v, (size_t)late, &err);
+		if (status[late - 1] == OTR_OK)
+			status[late - 1] = otr_writer_commit(w, &r, &err);
+		otr_writer_close(w);
+		if (otr_open(path, &file, &err) == OTR_OK) {
+			rows[late - 1] = one_read(file, NULL, NULL, 0);
+			otr_close(file);
+		}
+	}
+	CHECK(ok && status[0] == OTR_OK && rows[0] == N + 1, "4.6-1: under error, a stream takes a late row of a new time");
+	CHECK(ok && status[1] == OTR_E_DUPLICATE && rows[1] == 0 && one_faults(path) == 0,
+	    "4.6-1: and is refused as a whole for one of a time that it had before, whatever stands beside that row");
+}
+
+/* Rows that overflow the buffer begin a stream, which needs the lock before the commit. */
+static void
+test_stream_locked_out(void)
+{
+	const char *path = one_path("locked.otr");
+	struct otr_writer_options o = { .wait_ns = 0 };
+	struct otr__patience patience = { .wait_ns = 0 };
+	static struct otr__target other;
+	struct otr_commit_result r;
+	struct otr_error err = { .status = OTR_OK, .text = "" };
+	struct otr_writer *w = NULL;
+	uint8_t *before, *after;
+	size_t a, b;
+	enum otr_status status = OTR_OK;
+	int i;
+	bool ok, open;
+
+	regular(ROWS);
+	ok = one_create(path, 8192, OTR_REPLACE) == OTR_OK && one_append(path, t, v, 1000, &r) == OTR_OK;
+	before = bytes_of(path, &a);
+	open = otr__target_open(path, &other, &err) == OTR_OK;
+	ok = ok && open && otr__target_lock(&other, &patience, &err) == OTR_OK && otr_writer_open(path, &o, &w, &err) == OTR_OK;
+	for (i = 0; ok && i < 20 && status == OTR_OK; i++) {
+		size_t k;
+
+		regular(ROWS);
+		for (k = 0; k < ROWS; k++)
+			t[k] += (int64_t)(i + 1) * ROWS * 1000000000;
+		status = one_add(w, t, v, ROWS, &err);
+	}
+	printf("# after %d batches: %s\n", i, err.text);
+	otr_writer_close(w);
+	if (open)
+		otr__target_close(&other);
+	after = bytes_of(path, &b);
+	CHECK(ok && status == OTR_E_BUSY && a == b && memcmp(before, after, a) == 0,
+	    "10.2-1: rows that overflow the buffer while another writer has the lock: busy, and no byte is written");
+	free(before);
+	free(after);
+}
+
 int
 main(void)
 {
@@ -464,6 +632,8 @@ main(void)
 	test_shuffled(60000, 60000, 4096, "M: any order in one commit");
 	test_replay();
 	test_area();
+	test_area_backwards();
+	test_syncs();
 	test_versions(8192, 0, "8.3-2: every version of 700 commits in order");
 	test_versions(8192, 6, "8.3-1: every version of 700 commits late by up to five seconds");
 	test_versions(4096, 6, "8.3-1: the same in pages of 4 KiB");
@@ -474,6 +644,8 @@ main(void)
 	test_stream(true, OTR_REPLACE, "the same with late blocks");
 	test_stream(true, OTR_KEEP, "the same under keep");
 	test_late_stream();
+	test_stream_error();
+	test_stream_locked_out();
 	test_refusals();
 	one_clean();
 	return tap_done();
