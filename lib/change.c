@@ -139,8 +139,8 @@ delete_piece(struct otr__target *t, const struct otr_delete_spec *spec, struct o
 	status = otr__commit_begin(t, &k, err);
 	if (status != OTR_OK)
 		return status;
-	status = end_of_piece(&k, &piece, &piece.end_ns, &pages, err);
-	*end_ns = piece.end_ns;
+	status = end_of_piece(&k, &piece, end_ns, &pages, err);
+	piece.end_ns = *end_ns;
 	if (status == OTR_OK)
 		status = delete_rows(&k, &piece, pages, record, err);
 	otr__commit_release(&k);

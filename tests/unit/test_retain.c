@@ -357,8 +357,9 @@ cut_every_leaf(void)
 	printf("# %ld rows, then %ld; %llu commits\n", before, after, (unsigned long long)(r.version - info.newest_version));
 	CHECK(ok && before > 50000 && wrong == 0 && k < 0 && after > before / 2 - before / 6 / 2,
 	    "9.4: every other row of a full file is deleted; of the others only the oldest leaves make room for one commit");
-	CHECK(ok && r.version >= info.newest_version + 6 && size_of(path) <= 1 << 20 && one_faults(path) == 0,
-	    "9.4: no commit writes more than an eighth, so it takes at least six");
+	/* 189 pages may be live, 31 written by a commit, of them some by the log and the pages above the leaves */
+	CHECK(ok && r.version >= info.newest_version + 6 && r.version <= info.newest_version + 50 && size_of(path) <= 1 << 20 && one_faults(path) == 0,
+	    "9.4: no commit writes more than an eighth, so it takes at least six, and not one for each leaf");
 }
 
 /* ---- history by age ---------------------------------------------------------------------------------------------------------- */
