@@ -450,4 +450,12 @@ PY
 	otr-append -q --any-time -N b.otr rows.csv
 	[ "$(stat -c %s b.otr)" -le $((412 * 1024)) ]
 	sound b.otr
+	# means that take more room than the rows, which are whole numbers: refused, whether history stays or not
+	otr-create -f --page-size 4Ki --max-size 412Ki a.otr v
+	awk 'BEGIN { for (i = 0; i < 200000; i++) print 1700000000 + i "," (i * i) % 7 + i }' | otr-append -q -N a.otr
+	cp a.otr b.otr
+	refuse 5 'more room than the file may have' otr-compact --downsample 3s --older-than 2026-01-01 b.otr
+	cmp a.otr b.otr
+	refuse 5 'pages of 4096 bytes, more than the file may have' otr-compact --drop-history --downsample 3s --older-than 2026-01-01 b.otr
+	cmp a.otr b.otr
 }

@@ -535,6 +535,32 @@ test_torn(void)
 	CHECK(finished > 0, "4.2-2: or used, where only equal bytes did not arrive");
 }
 
+/* Whether the stamps of version 100 are a cut's if those of sectors 1, 3 and 6 are these. */
+static bool
+is_cut(const uint8_t *good, uint64_t one, uint64_t three, uint64_t six)
+{
+	static uint8_t bytes[OTR__SLOT_BYTES];
+
+	memcpy(bytes, good, sizeof bytes);
+	otr__put64(bytes + 512 + 504, one);
+	otr__put64(bytes + 3 * 512 + 504, three);
+	otr__put64(bytes + 6 * 512 + 504, six);
+	return otr__slot_was_cut(bytes);
+}
+
+static void
+check_cut(const uint8_t *good)
+{
+	unsigned bit, wrong = 0;
+
+	for (bit = 0; bit < 64; bit++)
+		wrong += is_cut(good, 101, 101 ^ (uint64_t)1 << bit, 101);
+	CHECK(wrong == 0, "4.2-2: a stamp with one flipped bit is no cut");
+	CHECK(is_cut(good, 101, 99, 101) && is_cut(good, 100, 101, 100) && is_cut(good, 101, 1, 98), "4.2-2: stamps of versions before are");
+	CHECK(is_cut(good, UINT64_MAX, UINT64_MAX, UINT64_MAX) && is_cut(good, UINT64_MAX, 101, 99), "4.2-2: so are those of a slot that was not written");
+	CHECK(!is_cut(good, 99, 102, 99) && !is_cut(good, 99, 0, 99) && !is_cut(good, 101, 101, 101), "4.2-2: later ones, and 0, are not, nor are the right ones");
+}
+
 static void
 test_verdicts(void)
 {
@@ -595,6 +621,7 @@ test_verdicts(void)
 	otr__put64(bytes + 504, 100);
 	otr__put64(bytes + 2 * 512 + 504, 99);
 	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_FLIPPED, "4.2-2: stamps of versions before are no later write");
+	check_cut(good);
 	otr__put64(bytes + 504, 101 + 65537);
 	otr__put64(bytes + 2 * 512 + 504, 101 + 65537);
 	CHECK(decode(bytes, &got, NULL) == OTR__SLOT_FLIPPED, "4.2-2: nor are those of versions too far ahead");
