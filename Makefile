@@ -77,7 +77,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all tools tests locales unit check ci sanitized static seeds covered coverage mcdc mutate power fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-fuzz setup-foreign foreign foreign-short clean help FORCE
+.PHONY: all tools tests locales unit check ci sanitized static seeds covered coverage mcdc mutate power fuzzers fuzz fuzz-short demo layers globals symbols hdr-check man-lint lint install uninstall dist bench setup setup-clang setup-foreign foreign foreign-short clean help FORCE
 
 # ---- building ----------------------------------------------------------------------------------------------------------
 all: $(LIBRARIES) $(PROGRAMS)                  ## the library and the tools (the default)
@@ -195,7 +195,7 @@ demo:                                          ## load a real series, ask for wi
 
 static: layers globals symbols hdr-check man-lint lint   ## all that is checked without running it
 # What `ci` runs; DONE=check leaves out what has been run already.
-CI_PARTS = check static seeds power sanitized coverage mutate fuzz-short foreign-short
+CI_PARTS = check static seeds power sanitized coverage mcdc mutate fuzz-short foreign-short
 ci:                                            ## every change: `check` and all that goes with it; the last line is as that of `check`
 	$(Q)tests/ci $(filter-out $(DONE),$(CI_PARTS))
 sanitized:                                     ## the tests of `check` that run the library and the tools, under ASan and UBSan
@@ -243,7 +243,7 @@ bench: all $(filter $(B)/bench/%,$(EXAMPLES))                                   
 	$(Q)bench/run $(B)
 
 PACKAGES = build-essential libpopt-dev zlib1g-dev bats python3 mandoc mawk sqlite3 hyperfine shellcheck strace git tzdata bsdextrautils xz-utils locales
-FUZZ_PACKAGES = clang libclang-rt-dev
+CLANG_PACKAGES = clang libclang-rt-dev clang-19 llvm-19 libclang-rt-19-dev
 # Of the packages $(1) those that are missing, with apt-get.
 install = missing=; for p in $(1); do \
 		case $$(dpkg-query -W -f '$${Status}' $$p 2>/dev/null) in *' installed') ;; *) missing="$$missing $$p" ;; esac; done; \
@@ -252,8 +252,8 @@ install = missing=; for p in $(1); do \
 	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
 setup:                                         ## install what a Debian 12 lacks for all of this, with apt-get
 	$(Q)$(call install,$(PACKAGES))
-setup-fuzz:                                    ## what `fuzz` likes besides: clang with libFuzzer
-	$(Q)$(call install,$(FUZZ_PACKAGES))
+setup-clang:                                   ## what `fuzz` likes besides, clang with libFuzzer, and what `mcdc` needs, clang-19
+	$(Q)$(call install,$(CLANG_PACKAGES))
 setup-foreign:                                 ## what `foreign` needs besides: cross compilers, qemu, zlib and popt for each
 	$(Q)tests/foreign/setup
 clean:                                         ## remove build/
