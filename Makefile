@@ -152,7 +152,8 @@ tests: all $(TESTS) $(POWER) $(EXAMPLES) $(FUZZERS) build/fuzz/made locales     
 PARALLEL = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))
 unit: $(TESTS)                                 ## the unit tests alone
 	$(Q)tests/run -b $(B) $(TESTS)
-CHECKS = $(wildcard tests/*.bats tests/*/*.bats tests/check-* tests/*/check-*)
+# The long ones first, so that none is left alone at the end.
+CHECKS = $(wildcard tests/*/*.bats tests/*/check-* tests/*.bats tests/check-*)
 # Of them, those that a sanitized build has something to say to, and in a few minutes.
 SANITIZED_CHECKS = $(wildcard tests/otr-*.bats) tests/checklist.bats tests/check-files.py tests/check-fuzz.sh
 check:                                         ## every test; the last line is `N passed, N failed, N skipped`
