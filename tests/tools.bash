@@ -126,6 +126,23 @@ everywhere() {
 	done
 }
 
+# never_onto_itself TOOL: -f -o refuses the file that is read, and replaces another.
+never_onto_itself() {
+	local out
+	pump a.otr
+	ln a.otr link.otr
+	sha256sum a.otr >sum
+	for out in a.otr ./a.otr link.otr; do
+		refuse 2 'is a file that is read' "$1" -f -o "$out" a.otr
+		sha256sum --quiet -c sum
+	done
+	refuse 2 'is a file that is read' "$1" -f -o a.otr - <a.otr
+	sha256sum --quiet -c sum
+	echo old >b.csv
+	expect 0 "$1" -f -o b.csv a.otr
+	"$1" a.otr | cmp - b.csv
+}
+
 # unsanitized: whether the tools are built without sanitizers, which bear neither strace nor a limit of the address space.
 unsanitized() {
 	case ${OTR_BIN-} in *address*) return 1 ;; esac
