@@ -105,40 +105,54 @@ otr__slot_mend(uint8_t bytes[OTR__SLOT_BYTES])
 	return true;
 }
 
+/* 4.2-2: whether a single stamp is wrong, in a single bit. */
+static bool
+is_one_flip(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t stamp)
+{
+	uint64_t all = 0;
+	unsigned wrong = 0, i;
+
+	for (i = 0; i < OTR__SECTORS; i++) {
+		uint64_t x = stamp_of(bytes, i) ^ stamp;
+
+		wrong += x != 0;
+		all |= x;
+	}
+	return wrong == 1 && (all & (all - 1)) == 0;
+}
+
 /* 4.2-2: whether stamps of a later version stand among those of this one, which a single flipped bit does not explain. */
 static bool
 written_over(const uint8_t bytes[OTR__SLOT_BYTES], uint64_t stamp)
 {
-	unsigned wrong = 0, later = 0, i;
-	bool bit = false;
+	bool later = false;
+	unsigned i;
 
 	for (i = 0; i < OTR__SECTORS; i++) {
-		uint64_t s = stamp_of(bytes, i), x = s ^ stamp;
+		uint64_t s = stamp_of(bytes, i);
 
-		wrong += x != 0;
-		if (s > stamp && s - stamp < TORN_REACH) {
-			later++;
-			bit = (x & (x - 1)) == 0;
-		}
+		later = later || (s > stamp && s - stamp < TORN_REACH);
 	}
-	return later > 0 && !(wrong == 1 && bit);
+	return later && !is_one_flip(bytes, stamp);
 }
 
 bool
 otr__slot_was_cut(const uint8_t bytes[OTR__SLOT_BYTES])
 {
 	uint64_t version = otr__get64(bytes + VERSION_OFFSET);
-	unsigned wrong = 0, old = 0, i;
-	bool bit = false;
+	bool old = false;
+	unsigned i;
 
 	for (i = 0; i < OTR__SECTORS; i++) {
-		uint64_t s = stamp_of(bytes, i), x = s ^ (version + 1);
+		uint64_t s = stamp_of(bytes, i);
 
-		wrong += x != 0;
-		old += (s >= 1 && s <= version) || (x != 0 && s == OTR__STAMP_UNWRITTEN);
-		bit = bit || (x != 0 && (x & (x - 1)) == 0);
+		if (s == version + 1)
+			continue;
+		if ((s < 1 || s > version) && s != OTR__STAMP_UNWRITTEN)
+			return false;
+		old = true;
 	}
-	return wrong > 0 && old == wrong && !(wrong == 1 && bit);
+	return old && !is_one_flip(bytes, version + 1);
 }
 
 static bool
