@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Policies of size, age and history: files of fixed size under endless appends, late rows and deletions; rows that grow old; pruned versions.
+ * By a clock of its own, so that each run makes the same files: how many commits a log page holds depends on how far their times are apart.
  */
+#include "../model/clock.h"
+
 #include "onefile.h"
 
 #include <sys/stat.h>
 
-#include "writer.h"
-
 #define MANY 1000000
+#define SECOND INT64_C(1000000000)
 
 static uint64_t
 noise(uint64_t *state)
@@ -113,9 +115,10 @@ round_robin(size_t batch, bool late)
 	return ok && full > 0 && first > 0;
 }
 
-/* One row a commit, one in 500 late: the log is pruned by its size and by the kept roots that go, and no link leads to a page that is gone. */
-static void
-small_commits(void)
+/* One row a commit, one in 500 late: the log is pruned by its size and by the kept roots that go, and no link leads to a page that is gone.  The clock goes a
+ * second and up to jitter_ns each time. */
+static bool
+small_commits(int64_t jitter_ns)
 {
 	struct otr_policies p = { .has_max_size = true, .max_bytes = 512 << 10, .history = OTR_HISTORY_FITS };
 	const char *path = one_path("commits.otr");
@@ -123,6 +126,7 @@ small_commits(void)
 	struct otr_error err = { .text = "" };
 	struct otr_writer *w;
 	enum otr_status status = create(path, 4096, &p);
+	uint64_t state = 5;
 	int64_t i;
 
 	w = one_writer(path);
@@ -130,6 +134,7 @@ small_commits(void)
 		int64_t t = 10 * i - (i % 500 == 499 ? 5003 : 0);
 		double v = (double)((uint64_t)i * UINT64_C(0x9e3779b97f4a7c15) >> 11);
 
+		clock_now_ns += SECOND + (int64_t)(noise(&state) % (uint64_t)(jitter_ns + 1));
 		status = one_add(w, &t, &v, 1, &err);
 		if (status == OTR_OK)
 			status = otr_writer_commit(w, &r, &err);
@@ -137,7 +142,7 @@ small_commits(void)
 	if (status != OTR_OK)
 		printf("# commit %lld: %s\n", (long long)i, err.text);
 	otr_writer_close(w);
-	CHECK(status == OTR_OK && size_of(path) <= 512 << 10 && one_faults(path) == 0, "9.5: 30,000 commits of a row: links to log pages that are gone are not followed");
+	return status == OTR_OK && size_of(path) <= 512 << 10 && one_faults(path) == 0;
 }
 
 /* ---- metadata in a file of fixed size ------------------------------------------------------------------------------------- */
@@ -364,17 +369,6 @@ cut_every_leaf(void)
 
 /* ---- history by age ---------------------------------------------------------------------------------------------------------- */
 
-#define SECOND INT64_C(1000000000)
-
-static int64_t clock_ns;
-
-static int64_t
-told_time(void *self)
-{
-	(void)self;
-	return clock_ns;
-}
-
 /* The oldest version that can still be read after a commit of n rows, made when the clock says at_ns; UINT64_MAX: no commit. */
 static uint64_t
 oldest_after(const char *path, int64_t at_ns, int64_t *next_row, size_t n)
@@ -382,36 +376,19 @@ oldest_after(const char *path, int64_t at_ns, int64_t *next_row, size_t n)
 	static int64_t t[2000];
 	static double v[2000];
 	static uint64_t state = 11;
-	struct otr_writer_options o = { .wait_ns = SECOND };
 	struct otr_commit_result r;
-	struct otr_error err = { .text = "" };
-	struct otr_writer *w = NULL;
+	struct otr_error err;
 	struct otr_info info;
 	struct otr *file;
-	struct otr_io io;
 	size_t i;
-	enum otr_status status = otr__io_open(path, true, &io, &err);
 
 	for (i = 0; i < n; i++) {
 		t[i] = (*next_row)++;
 		v[i] = (double)noise(&state);
 	}
-	clock_ns = at_ns;
-	if (status == OTR_OK) {
-		io.now_ns = told_time;
-		status = otr__writer_open_io(&io, &o, &w, &err);
-	}
-	if (status == OTR_OK)
-		status = one_add(w, t, v, n, &err);
-	if (status == OTR_OK)
-		status = otr_writer_commit(w, &r, &err);
-	otr_writer_close(w);
-	if (status == OTR_OK)
-		status = otr_open(path, &file, &err);
-	if (status != OTR_OK) {
-		printf("# at %lld: %s\n", (long long)at_ns, err.text);
+	clock_now_ns = at_ns;
+	if (one_append(path, t, v, n, &r) != OTR_OK || otr_open(path, &file, &err) != OTR_OK)
 		return UINT64_MAX;
-	}
 	otr_get_info(file, &info);
 	otr_close(file);
 	return info.oldest_version;
@@ -423,7 +400,7 @@ history_by_age(void)
 {
 	struct otr_policies p = { .history = OTR_HISTORY_AGE, .history_value = 250 * SECOND };
 	const char *path = one_path("age.otr");
-	int64_t start = 4000000000 * SECOND, row = 0, i;       /* later than the creation, whose clock is the machine's */
+	int64_t start = clock_now_ns, row = 0, i;
 	bool ok = create(path, 4096, &p) == OTR_OK, small, back;
 
 	for (i = 1; i <= 20 && ok; i++) {
@@ -451,7 +428,8 @@ main(void)
 	CHECK(round_robin(1000, false), "9.4: 10^6 rows in commits of 1,000 into 1 MiB: the newest rows, never beyond the size");
 	CHECK(round_robin(1000000, false), "9.4: the same in one input");
 	CHECK(round_robin(1000, true), "9.4: the same with rows replaced late");
-	small_commits();
+	CHECK(small_commits(0) && small_commits(20000) && small_commits(SECOND / 1000),
+	    "9.5: 30,000 commits of a row, by clocks of three unsteadinesses: links to log pages that are gone are not followed");
 	metadata();
 	cut_every_leaf();
 	history_by_age();
