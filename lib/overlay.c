@@ -18,6 +18,8 @@
 
 #include <stdlib.h>
 
+#include "tree.h"
+
 #define NOBODY UINT32_MAX
 #define LEAVES_MAX ((size_t)1 << 28)
 
@@ -90,19 +92,7 @@ clip(const struct overlay *o, int64_t t)
 static size_t
 cell_of(const struct overlay *o, int64_t t)
 {
-	size_t from = 0, n = o->instants;
-
-	while (n > 1) {
-		size_t half = n / 2;
-
-		if (o->at[from + half] <= t) {
-			from += half;
-			n -= half;
-		} else {
-			n = half;
-		}
-	}
-	return 2 * from;
+	return 2 * otr__lower_bound(o->at, o->instants, t);
 }
 
 /* The first cell at or behind c that is not painted, `cells` if there is none. */
