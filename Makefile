@@ -25,7 +25,7 @@ LAYERS = otr bytes intmath fpmath text cursor format error checksum \
 	bits pack run decimal fbits dict deflate chunk+choose+scratch \
 	page stats summary leaf inner header record+recordcheck logpage slot meta \
 	io store tree walk ride space log build snapshot db reach commit retain metadata start create change writer \
-	cursor_rows query history diff scan findings verify copy fold repack compact overlay salvage
+	cursor_rows query history diff scan findings watch verify copy fold repack compact overlay salvage
 MODULES = $(subst +, ,$(LAYERS))
 # Of them, the ones that neither allocate nor use stdio: memory is handed in (`make symbols`).
 PURE   = checksum bits pack run decimal fbits dict deflate choose chunk page stats summary inner header record slot meta

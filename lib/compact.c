@@ -234,10 +234,9 @@ wait_for_lock(struct job *j, struct otr_error *err)
 		waited += piece.wait_ns;
 		if (waited == 5 * WAIT_PIECE && j->o->waiting != NULL)
 			j->o->waiting(j->o->arg);
-		if (j->o->go_on != NULL && !j->o->go_on(j->o->arg, j->watch.done, j->watch.total)) {
-			(void)otr__fail(err, OTR_END, "", "ended by the caller; nothing was changed");
-			return OTR_END;
-		}
+		status = otr__watch_ask(&j->watch, err);
+		if (status != OTR_OK)
+			return status;
 	}
 }
 

@@ -55,17 +55,6 @@ no_memory(struct otr_error *err)
 	return otr__fail(err, OTR_E_NOMEM, "", "out of memory");
 }
 
-enum otr_status
-otr__watch_page(struct otr__watch *watch, struct otr_error *err)
-{
-	watch->done++;
-	if (watch->go_on != NULL && !watch->go_on(watch->arg, watch->done, watch->total)) {
-		(void)otr__fail(err, OTR_END, "", "ended by the caller; nothing was changed");
-		return OTR_END;
-	}
-	return OTR_OK;
-}
-
 struct otr__copier *
 otr__copier_create(struct otr__target *from, struct otr_io *to, struct otr__watch *watch)
 {

@@ -11,15 +11,7 @@
 #define OTR_COPY_H
 
 #include "commit.h"
-
-/* Asked now and then; false: give up (OTR_END comes out).  May be NULL. */
-struct otr__watch {
-	bool (*go_on)(void *arg, uint64_t done, uint64_t total);
-	void *arg;
-	uint64_t done, total;            /* pages */
-};
-/* Counts one page more.  Returns OTR_OK or OTR_END. */
-OTR_MUST_CHECK enum otr_status otr__watch_page(struct otr__watch *watch, struct otr_error *err);
+#include "watch.h"
 
 struct otr__copier;
 

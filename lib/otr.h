@@ -575,13 +575,20 @@ struct otr_finding {
 	const char *spec;              /* section or rule of SPEC.md */
 	bool note;                     /* not a fault: free pages, bytes behind the last page, a torn slot */
 };
+struct otr_verify_options {
+	/* Called for each finding, at most 1,000 times, when all is checked.  May be NULL. */
+	void (*found)(void *arg, const struct otr_finding *finding);
+	/* Asked after each page, with the pages done and about how many there are; false: give up.  May be NULL. */
+	bool (*go_on)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+};
 /*
  * Checks the whole file (SPEC 12, class V): both headers, both slots, every page that either slot, the log or a kept root reaches, every
- * statistic, every kept version, the list of freed pages.  found is called for each finding, at most 1,000 times.
- * Returns OTR_OK if the check was made (*faults: how many findings were no notes), OTR_E_FORMAT, _UNSUPPORTED, _IO, _NOMEM, _EXPIRED.
+ * statistic, every kept version, the list of freed pages.  options: borrowed; NULL: nobody is told.
+ * Returns OTR_OK if the check was made (*faults: how many findings were no notes), OTR_END (go_on said no), OTR_E_FORMAT, _UNSUPPORTED, _IO, _NOMEM,
+ * _EXPIRED.
  */
-OTR_MUST_CHECK enum otr_status otr_verify(const char *path, void (*found)(void *arg, const struct otr_finding *finding), void *arg,
-    uint64_t *faults, struct otr_error *err);
+OTR_MUST_CHECK enum otr_status otr_verify(const char *path, const struct otr_verify_options *options, uint64_t *faults, struct otr_error *err);
 
 /* What a salvage met: what otr_verify would call a finding, or rows that are lost. */
 struct otr_loss {

@@ -28,6 +28,7 @@
 #include "overlay.h"
 #include "scratch.h"
 #include "start.h"
+#include "watch.h"
 
 /* Of the findings those of bad pages; and stretches, which are told one by one. */
 #define PAGES_TOLD 900
@@ -75,7 +76,7 @@ struct salvage {
 	uint8_t *page[OTR__LEVEL_MAX + 1];   /* of the walk; [0]: a leaf, or a page whose level is not known yet */
 	uint8_t *scanned;                    /* a page that the walk does not reach */
 	uint64_t pages, first_page;
-	uint64_t done, total;
+	struct otr__watch watch;
 	uint8_t *good, *visited;             /* a bit a page: found good by the first walk; entered by this one */
 	bool writing;                        /* the second walk */
 	bool in_stretch;                     /* the walk is in a run of lost pages */
@@ -163,11 +164,10 @@ room_for_level(struct salvage *s, unsigned level)
 static enum otr_status
 read_bytes(struct salvage *s, uint64_t page, uint8_t *bytes, struct otr_error *err)
 {
-	if (s->o->go_on != NULL && !s->o->go_on(s->o->arg, s->done, s->total)) {
-		(void)otr__fail(err, OTR_END, "", "ended by the caller; no file was made");
-		return OTR_END;
-	}
-	s->done++;
+	enum otr_status status = otr__watch_page(&s->watch, err);
+
+	if (status != OTR_OK)
+		return status;
 	return otr__io_read(&s->io, page * s->header.schema.page_bytes, bytes, s->header.schema.page_bytes, err);
 }
 
@@ -821,7 +821,7 @@ scan(struct salvage *s, struct otr_error *err)
 
 	if (s->stretches == 0)
 		return OTR_OK;
-	s->total += s->pages;
+	s->watch.total += s->pages;
 	for (page = s->first_page; page < s->pages && status == OTR_OK; page++)
 		if (!has_bit(s->good, page))
 			status = scan_page(s, page, err);
@@ -1009,7 +1009,7 @@ forget(struct salvage *s)
 	s->orders = 0;
 	s->exhausted = 0;
 	s->digits = 0;
-	s->written = s->found_rows = s->dropped = s->done = s->total = 0;
+	s->written = s->found_rows = s->dropped = 0;
 	s->writing = s->again = false;
 }
 
@@ -1037,7 +1037,7 @@ attempt(struct salvage *s, struct otr_error *err)
 		status = count_pages(s, err);
 	if (status != OTR_OK)
 		return status;
-	s->total = 2 * s->pages;
+	s->watch = (struct otr__watch){ .go_on = s->o->go_on, .arg = s->o->arg, .total = 2 * s->pages };
 	s->good = calloc(1, (size_t)(s->pages / 8 + 1));
 	s->visited = calloc(1, (size_t)(s->pages / 8 + 1));
 	s->scanned = malloc(s->header.schema.page_bytes);

@@ -30,6 +30,7 @@
 #include "meta.h"
 #include "ride.h"
 #include "verify.h"
+#include "watch.h"
 
 #define RESTARTS_MAX 20
 /*
@@ -103,6 +104,7 @@ struct verifier {
 	/* in force while one slot's state is checked */
 	const struct otr__slot *slot;
 	unsigned digits;                     /* of a second's fraction: the most that a row met so far needs */
+	struct otr__watch watch;             /* told of each page that is read, again after it was forgotten too */
 	/* findings */
 	struct otr__findings findings;
 	size_t faults;
@@ -402,6 +404,9 @@ check_node(struct verifier *v, unsigned level, const struct otr__ref *ref, struc
 		return OTR_OK;
 	}
 	out->known = false;
+	status = otr__watch_page(&v->watch, err);
+	if (status != OTR_OK)
+		return status;
 	if (level == 0)
 		return check_leaf(v, ref, out, err);
 	f = frame_of(v, level);
@@ -816,6 +821,9 @@ walk_log(struct verifier *v, struct walk *w, struct summary *work, struct otr_er
 		fresh = set_bit(v->seen, ref.page);
 		if (!fresh && bit_of(v->bad, ref.page))
 			return OTR_OK;
+		status = otr__watch_page(&v->watch, err);
+		if (status != OTR_OK)
+			return status;
 		status = otr__store_read(&v->store, &ref, OTR__LOG, 0, &page, NULL, &what);
 		if (status == OTR_OK)
 			status = otr__log_page_decode(page, schema->page_bytes, schema, &v->log, v->scratch, &what);
@@ -896,6 +904,9 @@ check_chain(struct verifier *v, struct otr__ref ref, struct otr__ref *previous, 
 		if (status != OTR_OK || !usable)
 			break;
 		if (!set_bit(v->seen, ref.page) && bit_of(v->bad, ref.page))
+			break;
+		status = otr__watch_page(&v->watch, err);
+		if (status != OTR_OK)
 			break;
 		status = otr__store_read(&v->store, &ref, OTR__META, 0, &page, NULL, &what);
 		if (status == OTR_OK)
@@ -1542,6 +1553,7 @@ attempt(struct verifier *v, struct otr_error *err)
 	    !take_bits(v) || !take_memos(v))
 		return no_memory(err);
 	newest = v->state.index;
+	v->watch.total = v->state.slot.live_pages;
 	status = check_end(v, bytes, err);
 	if (status == OTR_OK)
 		status = check_padding(v, err);
@@ -1565,16 +1577,16 @@ attempt(struct verifier *v, struct otr_error *err)
 }
 
 enum otr_status
-otr_verify(const char *path, void (*found)(void *arg, const struct otr_finding *finding), void *arg, uint64_t *faults, struct otr_error *err)
+otr_verify(const char *path, const struct otr_verify_options *options, uint64_t *faults, struct otr_error *err)
 {
 	struct otr_io io;
 	enum otr_status status = otr__io_open(path, false, &io, err);
 
-	return status == OTR_OK ? otr__verify_io(io, found, arg, faults, err) : status;
+	return status == OTR_OK ? otr__verify_io(io, options, faults, err) : status;
 }
 
 enum otr_status
-otr__verify_io(struct otr_io io, void (*found)(void *arg, const struct otr_finding *finding), void *arg, uint64_t *faults, struct otr_error *err)
+otr__verify_io(struct otr_io io, const struct otr_verify_options *options, uint64_t *faults, struct otr_error *err)
 {
 	struct verifier *v = calloc(1, sizeof *v);
 	enum otr_status status;
@@ -1586,23 +1598,24 @@ otr__verify_io(struct otr_io io, void (*found)(void *arg, const struct otr_findi
 		return no_memory(err);
 	}
 	v->io = io;
+	if (options != NULL)
+		v->watch = (struct otr__watch){ .go_on = options->go_on, .arg = options->arg };
 	for (tries = 0; ; tries++) {
 		v->findings.n = v->faults = 0;
 		v->moved = false;
+		v->watch.done = 0;
 		status = attempt(v, err);
 		release(v);
 		if (status != OTR_E_EXPIRED || tries == RESTARTS_MAX)
 			break;
 	}
-	if (status == OTR_OK) {
-		for (i = 0; i < v->findings.n; i++) {
-			struct otr_finding finding = otr__findings_at(&v->findings, i);
+	for (i = 0; status == OTR_OK && options != NULL && options->found != NULL && i < v->findings.n; i++) {
+		struct otr_finding finding = otr__findings_at(&v->findings, i);
 
-			if (found != NULL)
-				found(arg, &finding);
-		}
-		*faults = v->faults;
+		options->found(options->arg, &finding);
 	}
+	if (status == OTR_OK)
+		*faults = v->faults;
 	v->io.close(v->io.self);
 	otr__findings_release(&v->findings);
 	free(v);

@@ -8,7 +8,6 @@
 #include "io.h"
 
 /* Takes io, also when it fails. */
-OTR_MUST_CHECK enum otr_status otr__verify_io(struct otr_io io, void (*found)(void *arg, const struct otr_finding *finding), void *arg, uint64_t *faults,
-    struct otr_error *err);
+OTR_MUST_CHECK enum otr_status otr__verify_io(struct otr_io io, const struct otr_verify_options *options, uint64_t *faults, struct otr_error *err);
 
 #endif

@@ -524,3 +524,11 @@ for i in range(200000):
 	says 'read 5 = 2 rows \+ 0 rejected \+ 0 blank \+ 2 comment \+ 1 header'
 	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000003,4 ' ]
 }
+
+@test "SIGUSR1 asks how far it is: rows, rows a second, and the part of files; nothing is lost for it" {
+	python3 "$OTR_ROOT/tests/progress.py" append
+}
+
+@test "on a terminal one line says how far it is, and is gone in the end; a message stands alone; nothing with -q" {
+	python3 "$OTR_ROOT/tests/progress.py" terminal
+}

@@ -459,3 +459,7 @@ PY
 	refuse 5 'pages of 4096 bytes, more than the file may have' otr-compact --drop-history --downsample 3s --older-than 2026-01-01 b.otr
 	cmp a.otr b.otr
 }
+
+@test "SIGUSR1 asks how far it is; the rows are the same" {
+	python3 "$OTR_ROOT/tests/progress.py" compact
+}

@@ -301,3 +301,7 @@ PY
 	otr-verify -f --salvage b.otr a.otr
 	otr-dump a.otr | diff -q - <(otr-dump b.otr)
 }
+
+@test "SIGUSR1 asks how far a check or a salvage is" {
+	python3 "$OTR_ROOT/tests/progress.py" verify
+}

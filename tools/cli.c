@@ -11,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MESSAGE_MAX 3072
 #define QUOTE_MAX 40
+#define LINE_MAX_WIDTH 79
 
 static const char *program_name = "otr";
 
@@ -145,12 +147,14 @@ cli_quote(const char *text, size_t len, struct cli_quoted *q)
 
 /* ---- messages ---- */
 
-/* One write, so that the lines of two programs do not mix. */
-static void
-say(const char *label, const char *object, uint64_t line, const char *format, va_list args)
+static size_t line_width;                /* of a line on the terminal that has no end yet; 0: there is none */
+
+/* `PROGRAM: LABEL OBJECT:LINE: text`, escaped.  Returns its length, less than room. */
+static size_t
+compose(char *shown, size_t room, const char *label, const char *object, uint64_t line, const char *format, va_list args)
 {
-	char raw[MESSAGE_MAX], shown[MESSAGE_MAX + 1024];
-	size_t used, at = 0;
+	char raw[MESSAGE_MAX];
+	size_t used;
 	int n;
 
 	n = snprintf(raw, sizeof raw, "%s: %s%s", program_name, label, object != NULL ? object : "");
@@ -167,10 +171,14 @@ say(const char *label, const char *object, uint64_t line, const char *format, va
 		n = vsnprintf(raw + used, sizeof raw - used, format, args);
 		used += n < 0 ? 0 : (size_t)n < sizeof raw - used ? (size_t)n : sizeof raw - used - 1;
 	}
-	used = cli_escape(raw, used, shown, sizeof shown - 1);
-	shown[used++] = '\n';
-	while (at < used) {
-		ssize_t wrote = write(STDERR_FILENO, shown + at, used - at);
+	return cli_escape(raw, used, shown, room);
+}
+
+static void
+write_whole(const char *text, size_t len)
+{
+	for (size_t at = 0; at < len; ) {
+		ssize_t wrote = write(STDERR_FILENO, text + at, len - at);
 
 		if (wrote < 0 && errno == EINTR)
 			continue;
@@ -178,6 +186,57 @@ say(const char *label, const char *object, uint64_t line, const char *format, va
 			break;               /* nowhere left to complain */
 		at += (size_t)wrote;
 	}
+}
+
+/* One write, so that the lines of two programs do not mix. */
+static void
+say(const char *label, const char *object, uint64_t line, const char *format, va_list args)
+{
+	char shown[MESSAGE_MAX + 1024];
+	size_t used = compose(shown, sizeof shown - 1, label, object, line, format, args);
+
+	cli_line_end();
+	shown[used++] = '\n';
+	write_whole(shown, used);
+}
+
+void
+cli_line(const char *object, const char *format, ...)
+{
+	char shown[MESSAGE_MAX + 1024], line[2 * (LINE_MAX_WIDTH + 1)];
+	size_t used, width;
+	va_list args;
+
+	va_start(args, format);
+	used = compose(shown, sizeof shown, "", object, 0, format, args);
+	va_end(args);
+	if (used > LINE_MAX_WIDTH) {
+		va_start(args, format);
+		used = compose(shown, sizeof shown, "", NULL, 0, format, args);
+		va_end(args);
+	}
+	if (used > LINE_MAX_WIDTH)
+		return;
+	line[0] = '\r';
+	memcpy(line + 1, shown, used);
+	width = used > line_width ? used : line_width;
+	memset(line + 1 + used, ' ', width - used);
+	write_whole(line, 1 + width);
+	line_width = used;
+}
+
+void
+cli_line_end(void)
+{
+	char line[LINE_MAX_WIDTH + 2];
+
+	if (line_width == 0)
+		return;
+	line[0] = '\r';
+	memset(line + 1, ' ', line_width);
+	line[1 + line_width] = '\r';
+	write_whole(line, line_width + 2);
+	line_width = 0;
 }
 
 void
@@ -306,6 +365,15 @@ cli_copy(const char *text, size_t len)
 
 	memcpy(p, text, len);
 	return p;
+}
+
+int64_t
+cli_monotonic_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);        /* it cannot fail with this clock */
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 bool

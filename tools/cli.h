@@ -4,7 +4,8 @@
  *
  * A message is one line on stderr, `PROGRAM: OBJECT[:LINE]: what: "value" (remedy)`.  The whole line is escaped as it is written, so
  * that no text of a file, an input or an argument reaches a terminal raw; cli_quote cuts and escapes a value before that.
- * The program's name and the signal that came are the statics here.  Nothing else of the tools is global but out.c's temporary name, for its signal handler.
+ * The program's name, the signal that came and the width of the line that has no end yet are the statics here.  Nothing else of the tools is global but what
+ * other signal handlers need: out.c's temporary name, and the note of progress.c.
  */
 #ifndef OTR_TOOLS_CLI_H
 #define OTR_TOOLS_CLI_H
@@ -29,6 +30,10 @@ void cli_error(const char *object, uint64_t line, const char *format, ...) CLI_P
 void cli_warning(const char *object, uint64_t line, const char *format, ...) CLI_PRINTF(3, 4);
 /* A line of -v, --explain. */
 void cli_note(const char *object, const char *format, ...) CLI_PRINTF(2, 3);
+/* A line on the terminal that the next such line, and any message, takes the place of.  One that would be wider than 79 columns goes without its object. */
+void cli_line(const char *object, const char *format, ...) CLI_PRINTF(2, 3);
+/* The line goes, if there is one. */
+void cli_line_end(void);
 /* A wrong command: the message, and where to find help.  Returns CLI_USAGE. */
 int cli_usage(const char *format, ...) CLI_PRINTF(1, 2);
 /* The library's refusal about object.  Returns the exit status. */
@@ -67,6 +72,8 @@ void *cli_alloc(size_t count, size_t bytes);
 void *cli_resize(void *old, size_t count, size_t bytes);
 char *cli_copy(const char *text, size_t len);
 
+/* A clock that is never set, in nanoseconds since some moment. */
+int64_t cli_monotonic_ns(void);
 /* True if fd is a terminal. */
 bool cli_is_terminal(int fd);
 /* Has handler called at INT, TERM and HUP, but for those that are ignored. */

@@ -7,6 +7,7 @@
 #include "loader.h"
 #include "numtext.h"
 #include "out.h"
+#include "progress.h"
 #include "reader.h"
 #include "writer.h"
 
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/select.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct opts_about about = {
@@ -32,6 +32,8 @@ struct input {
 	const char *name;
 	int fd;
 	bool regular;
+	off_t start;                             /* of a regular one: where reading begins, and its size */
+	off_t size;
 };
 
 struct opts {
@@ -64,6 +66,7 @@ struct run {
 	uint64_t version, commits;
 	uint64_t pieces;                         /* that the commit being made was cut into so far */
 	struct loader_counts read;
+	struct progress progress;
 	uint64_t committed, added, replaced, skipped;
 	struct place *place;                     /* only under the policy `error` */
 	size_t places, places_room;
@@ -71,23 +74,14 @@ struct run {
 
 /* ---- signals ---- */
 
-static int64_t
-monotonic(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);        /* it cannot fail with this clock */
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /*
  * Waits until fd can be read, the deadline (INT64_MAX: none) or a signal.  The signals are let in only by pselect itself, so that none
- * falls between the look at `cli_caught` and the wait.
+ * falls between the look at them and the wait.
  */
 static void
 wait_for(int fd, int64_t deadline)
 {
-	int64_t left = deadline - monotonic();
+	int64_t left = deadline - cli_monotonic_ns();
 	struct timespec timeout = { (time_t)(left / 1000000000), (long)(left % 1000000000) };
 	sigset_t block, old;
 	fd_set set;
@@ -100,8 +94,9 @@ wait_for(int fd, int64_t deadline)
 	(void)sigaddset(&block, SIGINT);
 	(void)sigaddset(&block, SIGTERM);
 	(void)sigaddset(&block, SIGHUP);
+	(void)sigaddset(&block, SIGUSR1);
 	(void)sigprocmask(SIG_BLOCK, &block, &old);
-	if (cli_caught() == 0)
+	if (cli_caught() == 0 && !progress_is_asked())
 		(void)pselect(fd + 1, &set, NULL, NULL, deadline == INT64_MAX ? NULL : &timeout, &old);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 }
@@ -281,6 +276,8 @@ open_inputs(struct opts *o)
 			return CLI_SYSTEM;
 		}
 		in->regular = S_ISREG(st.st_mode);
+		in->start = in->regular ? lseek(in->fd, 0, SEEK_CUR) : 0;
+		in->size = st.st_size;
 	}
 	return CLI_OK;
 }
@@ -456,7 +453,7 @@ commit(struct run *r)
 static bool
 is_due(const struct run *r)
 {
-	return r->pending > 0 && ((r->o->commit_rows > 0 && r->pending >= r->o->commit_rows) || (r->o->commit_ns > 0 && monotonic() >= r->deadline));
+	return r->pending > 0 && ((r->o->commit_rows > 0 && r->pending >= r->o->commit_rows) || (r->o->commit_ns > 0 && cli_monotonic_ns() >= r->deadline));
 }
 
 static int
@@ -465,7 +462,7 @@ add(struct run *r, const struct input *in, struct loader *l, const struct otr_ro
 	struct otr_error err = { 0 };
 
 	if (r->pending == 0 && r->o->commit_ns > 0) {
-		int64_t now = monotonic();
+		int64_t now = cli_monotonic_ns();
 
 		r->deadline = r->o->commit_ns < (uint64_t)(INT64_MAX - now) ? now + (int64_t)r->o->commit_ns : INT64_MAX;
 	}
@@ -485,7 +482,7 @@ fill(struct run *r, const struct input *in, struct loader *l)
 
 	if (!in->regular)
 		wait_for(in->fd, r->pending > 0 && r->o->commit_ns > 0 ? r->deadline : INT64_MAX);
-	if (cli_caught() != 0)
+	if (cli_caught() != 0 || progress_is_asked())
 		return CLI_OK;
 	if (is_due(r))
 		return commit(r);
@@ -494,6 +491,38 @@ fill(struct run *r, const struct input *in, struct loader *l)
 		return CLI_OK;
 	cli_error(in->name, 0, "read failed: %s", strerror(error));
 	return CLI_SYSTEM;
+}
+
+/* Bytes read of all inputs, of which `in` is read now; 0 of 0 if the size of one is not known. */
+static uint64_t
+bytes_read(const struct opts *o, const struct input *in, uint64_t *total)
+{
+	uint64_t done = 0;
+
+	*total = 0;
+	for (size_t i = 0; i < o->inputs; i++) {
+		const struct input *x = &o->input[i];
+		off_t at = x < in ? x->size : x == in ? lseek(x->fd, 0, SEEK_CUR) : x->start;
+
+		if (!x->regular || x->start < 0 || at < x->start || x->size < x->start) {
+			*total = 0;
+			return 0;
+		}
+		done += (uint64_t)(at - x->start);
+		*total += (uint64_t)(x->size - x->start);
+	}
+	return done;
+}
+
+static void
+tell_progress(struct run *r, const struct input *in, const struct loader *l)
+{
+	uint64_t bytes, total;
+
+	if (!progress_is_due(&r->progress))
+		return;
+	bytes = bytes_read(r->o, in, &total);
+	progress_rows(&r->progress, r->read.rows + loader_counts(l).rows, bytes, total);
 }
 
 static int
@@ -520,6 +549,7 @@ read_input(struct run *r, const struct input *in)
 			status = fill(r, in, l);
 		else
 			status = add(r, in, l, &rows, runs, run_count);
+		tell_progress(r, in, l);
 	}
 	counts = loader_counts(l);
 	r->read.rows += counts.rows;
@@ -573,14 +603,18 @@ static int
 append(struct opts *o)
 {
 	struct run r = { .o = o, .streaming = o->commit_rows > 0 || o->commit_ns > 0 };
+	/* not over what is typed, nor among versions that are printed */
+	bool live = !o->quiet && !cli_is_terminal(STDIN_FILENO) && !(o->print_version && cli_is_terminal(STDOUT_FILENO));
 	int status = out_open(&r.out, NULL, false), closed;
 
+	progress_begin(&r.progress, o->path, live);              /* the open of a pipe waits for its other end */
 	if (status == CLI_OK)
 		status = open_inputs(o);
 	if (status == CLI_OK)
 		status = open_writer(o, &r);
 	if (status != CLI_OK)
 		goto out;
+	progress_begin(&r.progress, o->path, live);
 	/* The first signal ends the input, the second the program. */
 	cli_await_signal();
 	for (size_t i = 0; i < o->inputs && status == CLI_OK && cli_caught() == 0; i++)
@@ -589,6 +623,7 @@ append(struct opts *o)
 		end_by_signal(&r, status);
 	if (status == CLI_OK && r.pending > 0)
 		status = commit(&r);
+	progress_end(&r.progress);
 	if (status == CLI_OK && o->print_version && r.commits == 0)
 		out_format(&r.out, "%llu\n", (unsigned long long)r.version);
 	if (status != CLI_OK)

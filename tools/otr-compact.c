@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 #include "out.h"
+#include "progress.h"
 #include "reader.h"
 #include "writer.h"
 
@@ -25,6 +26,7 @@ struct opts {
 	struct reader_clock clock;
 	struct timearg older;
 	struct otr_compact_options compact;
+	struct progress progress;
 	bool dry_run, print_version, verbose, quiet;
 };
 
@@ -154,7 +156,9 @@ take_options(const struct opts_given *g, struct opts *o)
 static bool
 go_on(void *arg, uint64_t done, uint64_t total)
 {
-	(void)arg; (void)done; (void)total;
+	struct opts *o = arg;
+
+	progress_pages(&o->progress, done, total);
 	return cli_caught() == 0;
 }
 
@@ -250,8 +254,11 @@ compact(struct opts *o, struct out *out)
 	struct otr_compact_result result;
 	struct otr_error err = { 0 };
 	struct otr *file = NULL;
-	int status = look(o, &file);
+	enum otr_status outcome;
+	int status;
 
+	progress_begin(&o->progress, o->in, !o->quiet);
+	status = look(o, &file);
 	if (status == CLI_OK && o->dry_run)
 		status = tell_plan(o, file);
 	otr_close(file);
@@ -262,7 +269,9 @@ compact(struct opts *o, struct out *out)
 	o->compact.arg = o;
 	/* The first signal ends the copy, which leaves no file; the second the program. */
 	cli_await_signal();
-	if (otr_compact(o->in, o->out, &o->compact, &result, &err) != OTR_OK)
+	outcome = otr_compact(o->in, o->out, &o->compact, &result, &err);
+	progress_end(&o->progress);
+	if (outcome != OTR_OK)
 		return failed(o, &err);
 	if (o->print_version)
 		out_format(out, "%llu\n", (unsigned long long)result.version);

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "opts.h"
 #include "out.h"
+#include "progress.h"
 #include "reader.h"
 #include "timearg.h"
 #include "writer.h"
@@ -32,6 +33,7 @@ struct report {
 	const struct opts *o;
 	struct out *out;
 	const char *file;
+	struct progress progress;
 };
 
 /* "page 17", "slot 0", "header", "file". */
@@ -81,14 +83,24 @@ print_line(const struct report *r, const struct otr_finding *f)
 	out_text(r->out, "\n");
 }
 
-/* Called by otr_verify for each finding. */
+static bool
+go_on(void *arg, uint64_t done, uint64_t total)
+{
+	struct report *r = arg;
+
+	progress_pages(&r->progress, done, total);
+	return cli_caught() == 0;
+}
+
+/* Called for each finding, when the work is done. */
 static void
 on_finding(void *arg, const struct otr_finding *f)
 {
-	const struct report *r = arg;
+	struct report *r = arg;
 	bool cited = f->spec != NULL && f->spec[0] != '\0';
 	char place[40];
 
+	progress_end(&r->progress);              /* stdout may be the same terminal */
 	if (f->note) {
 		if (r->o->verbose) {
 			place_text(f, place, sizeof place);
@@ -124,11 +136,15 @@ verify(const struct opts *o, struct out *out, const char *path)
 	struct report report = { .o = o, .out = out, .file = reader_name(path) };
 	struct otr_error err = { 0 };
 	uint64_t faults = 0;
+	enum otr_status outcome;
 	int status = take_stdin(&path);
 
 	if (status != CLI_OK)
 		return status;
-	if (otr_verify(path, on_finding, &report, &faults, &err) != OTR_OK)
+	progress_begin(&report.progress, report.file, !o->quiet);
+	outcome = otr_verify(path, &(struct otr_verify_options){ .found = on_finding, .go_on = go_on, .arg = &report }, &faults, &err);
+	progress_end(&report.progress);
+	if (outcome != OTR_OK)
 		return cli_failed(report.file, &err);
 	if (faults == 0 && o->verbose)
 		cli_note(report.file, "sound");
@@ -186,13 +202,6 @@ on_loss(void *arg, const struct otr_loss *l)
 	on_finding(arg, &f);
 }
 
-static bool
-go_on(void *arg, uint64_t done, uint64_t total)
-{
-	(void)arg; (void)done; (void)total;
-	return cli_caught() == 0;
-}
-
 static int
 salvage_failed(const struct opts *o, const char *file, const struct otr_error *err)
 {
@@ -213,6 +222,7 @@ salvage(struct opts *o, struct out *out, const char *path)
 	struct report report = { .o = o, .out = out, .file = reader_name(path) };
 	struct otr_salvage_result result = { 0 };
 	struct otr_error err = { 0 };
+	enum otr_status outcome;
 	char version[64] = "", more[160] = "";
 	int status = take_stdin(&path);
 
@@ -221,9 +231,12 @@ salvage(struct opts *o, struct out *out, const char *path)
 	o->how.lost = on_loss;
 	o->how.go_on = go_on;
 	o->how.arg = &report;
+	progress_begin(&report.progress, report.file, !o->quiet);
 	/* The first signal ends the work, which leaves no file; the second the program. */
 	cli_await_signal();
-	if (otr_salvage(path, o->salvage, &o->how, &result, &err) != OTR_OK)
+	outcome = otr_salvage(path, o->salvage, &o->how, &result, &err);
+	progress_end(&report.progress);
+	if (outcome != OTR_OK)
 		return salvage_failed(o, report.file, &err);
 	if (result.has_version)
 		(void)snprintf(version, sizeof version, " of version %llu", (unsigned long long)result.version);

@@ -289,7 +289,7 @@ verify(const char *path)
 	struct otr_error err;
 	uint64_t faults;
 
-	if (otr_verify(path, found, NULL, &faults, &err) != OTR_OK)
+	if (otr_verify(path, &(struct otr_verify_options){ .found = found }, &faults, &err) != OTR_OK)
 		die("verify", &err);
 	if (faults != 0)
 		die("the file is damaged", NULL);

@@ -880,7 +880,7 @@ static enum otr_status
 do_verify(struct otr_error *err)
 {
 	uint64_t faults = 0, hash = 1;
-	enum otr_status status = otr_verify(file_path, mix_finding, &hash, &faults, err);
+	enum otr_status status = otr_verify(file_path, &(struct otr_verify_options){ .found = mix_finding, .arg = &hash }, &faults, err);
 
 	if (status == OTR_OK)
 		result = hash + faults;
@@ -1187,7 +1187,7 @@ check_next(void)
 	if (append(file_path, 3000000, SECOND, 2, &err) != OTR_OK) {
 		answer = err;
 		complain("the next append fails");
-	} else if (otr_verify(file_path, mix_finding, &hash, &faults, &err) != OTR_OK || faults != 0) {
+	} else if (otr_verify(file_path, &(struct otr_verify_options){ .found = mix_finding, .arg = &hash }, &faults, &err) != OTR_OK || faults != 0) {
 		complain("the next append makes a file that is not sound");
 	}
 }
@@ -1329,7 +1329,7 @@ try_state(void)
 		return;
 	if (append(path, 4000000, SECOND, 2, &err) != OTR_OK)
 		complain("a cut: then an append fails");
-	else if (otr_verify(path, count_fault, &faults, &ignored, &err) != OTR_OK || faults != 0)
+	else if (otr_verify(path, &(struct otr_verify_options){ .found = count_fault, .arg = &faults }, &ignored, &err) != OTR_OK || faults != 0)
 		complain("a cut: then an append makes a file that is not sound");
 }
 

@@ -1144,7 +1144,7 @@ check_verify(struct sim *s, const struct image *m, struct trace *trace)
 	uint64_t faults;
 
 	count.verified++;
-	if (otr__verify_io(reader_of(&look), on_finding, first, &faults, &err) != OTR_OK)
+	if (otr__verify_io(reader_of(&look), &(struct otr_verify_options){ .found = on_finding, .arg = first }, &faults, &err) != OTR_OK)
 		complain(s, "verify cannot", err.text);
 	else if (first[0] != '\0')
 		complain(s, "verify finds", first);

@@ -401,7 +401,7 @@ perform(const struct run *r, struct image *m, struct bytes *to)
 	size_t n;
 
 	if (r->tool == VERIFY) {
-		o.status = otr__verify_io(reading(m), put_finding, &s, &o.faults, &err);
+		o.status = otr__verify_io(reading(m), &(struct otr_verify_options){ .found = put_finding, .arg = &s }, &o.faults, &err);
 	} else {
 		o.status = otr__open_io(reading(m), is_at(r), is_at(r) ? r->version : 0, &file, &err);
 		if (o.status == OTR_OK) {

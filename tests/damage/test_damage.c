@@ -1096,7 +1096,7 @@ check_salvage(void)
 		return;
 	}
 	found_rows += result.found;
-	if (otr_verify(out_path, NULL, NULL, &faults, &err) != OTR_OK || faults != 0 || !read_salvaged(&result.rows)) {
+	if (otr_verify(out_path, NULL, &faults, &err) != OTR_OK || faults != 0 || !read_salvaged(&result.rows)) {
 		if (salvage_unsound++ < 8)
 			printf("# %s, %s at %zu: what was salvaged has %llu faults\n", file_name, what, where, (unsigned long long)faults);
 		return;

@@ -308,7 +308,7 @@ look(struct image *m, bool all)
 	clock_t from = clock();
 
 	if (all)
-		(void)!otr__verify_io(io_of(m), ignore, NULL, &faults, &err);
+		(void)!otr__verify_io(io_of(m), &(struct otr_verify_options){ .found = ignore }, &faults, &err);
 	fuzz_within(from, 1, "a check");
 	from = clock();
 	if (otr__open_io(io_of(m), false, 0, &file, &err) != OTR_OK)
@@ -391,7 +391,7 @@ compact(const struct image *m, unsigned a, unsigned b)
 	REQUIRE(f != NULL && fwrite(m->byte, 1, m->len, f) == m->len && fclose(f) == 0, "a file can be written");
 	o.fold = o.fold > OTR_FOLD_LAST ? OTR_FOLD_DEFAULT : o.fold;
 	if (otr_compact(in, (a & 2) != 0 && (a & 1) == 0 ? NULL : out, &o, &r, &err) == OTR_OK)
-		(void)!otr_verify((a & 2) != 0 && (a & 1) == 0 ? in : out, ignore, NULL, &faults, &err);
+		(void)!otr_verify((a & 2) != 0 && (a & 1) == 0 ? in : out, &(struct otr_verify_options){ .found = ignore }, &faults, &err);
 	(void)unlink(in);
 	(void)unlink(out);
 	REQUIRE(rmdir(in_dir) == 0, "a compaction leaves no other file");
@@ -447,7 +447,7 @@ is_led_astray(struct image *m)
 	struct otr_error err;
 	bool found = false;
 
-	return otr__verify_io(io_of(m), note_space, &found, &faults, &err) != OTR_OK || found;
+	return otr__verify_io(io_of(m), &(struct otr_verify_options){ .found = note_space, .arg = &found }, &faults, &err) != OTR_OK || found;
 }
 
 /* The newest version, 0 where there is none. */

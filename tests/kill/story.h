@@ -669,7 +669,7 @@ story_verify(const char *path, bool may_be_torn)
 	struct otr_error err;
 	uint64_t faults = 0;
 
-	if (otr_verify(path, story_finding, &v, &faults, &err) != OTR_OK)
+	if (otr_verify(path, &(struct otr_verify_options){ .found = story_finding, .arg = &v }, &faults, &err) != OTR_OK)
 		story_complain("otr_verify", err.text);
 	return v.torn;
 }

@@ -171,7 +171,7 @@ is_sound(void)
 	uint64_t faults = 0;
 	struct otr_error err;
 
-	ok_or_die("otr_verify", otr_verify(path, found, &findings, &faults, &err), &err);
+	ok_or_die("otr_verify", otr_verify(path, &(struct otr_verify_options){ .found = found, .arg = &findings }, &faults, &err), &err);
 	return faults == 0;
 }
 

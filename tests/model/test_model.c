@@ -603,7 +603,7 @@ op_verify(struct session *x, struct rng *r)
 	say(x, "verify");
 	if (otr_verify == NULL)
 		return true;
-	if (!status_is_ok("otr_verify", otr_verify(x->path, found_fault, text, &faults, &err), &err))
+	if (!status_is_ok("otr_verify", otr_verify(x->path, &(struct otr_verify_options){ .found = found_fault, .arg = text }, &faults, &err), &err))
 		return false;
 	return faults == 0 && text[0] == '\0' ? true : fail("verify: %llu faults, the first: %s", (unsigned long long)faults, text);
 }

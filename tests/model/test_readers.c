@@ -894,7 +894,7 @@ verify(struct round *x, bool beside)
 	char text[300] = "";
 	uint64_t faults = 0;
 	struct otr_error err = { .text = "" };
-	enum otr_status status = otr__verify_io(backend_of(beside ? x : NULL), found_fault, text, &faults, &err);
+	enum otr_status status = otr__verify_io(backend_of(beside ? x : NULL), &(struct otr_verify_options){ .found = found_fault, .arg = text }, &faults, &err);
 
 	if (status == OTR_E_EXPIRED && beside)
 		return;

@@ -595,7 +595,7 @@ run_verifier(void)
 	static char what[] = "otr_verify beside a writer";
 	uint64_t faults;
 	struct otr_error err = { .text = "" };
-	enum otr_status status = otr_verify(FILE_NAME, found_beside, what, &faults, &err);
+	enum otr_status status = otr_verify(FILE_NAME, &(struct otr_verify_options){ .found = found_beside, .arg = what }, &faults, &err);
 
 	if (status == OTR_E_EXPIRED && keeps_little(scenario))
 		total_expired++;
@@ -858,7 +858,7 @@ judge_file(void)
 	    hash_bytes((const uint8_t *)(const void *)&order[bases[scenario->ground].newest + 1], ack_count * sizeof order[0])))
 		return;
 	io = open_inode(names[name_of(FILE_NAME)].inode, name_of(FILE_NAME), false);
-	if (otr__verify_io(io, found_fault, NULL, &faults, &err) != OTR_OK)
+	if (otr__verify_io(io, &(struct otr_verify_options){ .found = found_fault }, &faults, &err) != OTR_OK)
 		complain("verify: %s", err.text);
 	if (otr_open(FILE_NAME, &file, &err) != OTR_OK) {
 		complain("in the end: %s", err.text);

@@ -138,7 +138,7 @@ one_faults(const char *path)
 	uint64_t faults = 1000000;
 	struct otr_error err;
 
-	if (otr_verify(path, one_finding, NULL, &faults, &err) != OTR_OK)
+	if (otr_verify(path, &(struct otr_verify_options){ .found = one_finding }, &faults, &err) != OTR_OK)
 		printf("# verify: %s\n", err.text);
 	return faults;
 }

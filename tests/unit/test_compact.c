@@ -55,7 +55,7 @@ is_sound(const char *path)
 	uint64_t faults = 1;
 	struct otr_error err;
 
-	if (otr_verify(path, print_finding, NULL, &faults, &err) != OTR_OK)
+	if (otr_verify(path, &(struct otr_verify_options){ .found = print_finding }, &faults, &err) != OTR_OK)
 		printf("# verify: %s\n", err.text);
 	return faults == 0;
 }

@@ -128,7 +128,7 @@ test_flips(void)
 				    (unsigned long long)o.version, o.notices);
 			if (at % 61 == 0) {
 				uint64_t faults = 0;
-				enum otr_status status = otr_verify(path, NULL, NULL, &faults, NULL);
+				enum otr_status status = otr_verify(path, NULL, &faults, NULL);
 
 				unfound += status == OTR_OK ? faults == 0 : at >= 8;
 			}

@@ -171,7 +171,7 @@ look(struct image *m, struct seen *s, bool all)
 
 	*s = (struct seen){ .oldest = 0 };
 	if (all)
-		(void)!otr__verify_io(reader_of(m), ignore, NULL, &faults, &err);
+		(void)!otr__verify_io(reader_of(m), &(struct otr_verify_options){ .found = ignore }, &faults, &err);
 	if (otr__open_io(reader_of(m), false, 0, &file, &err) != OTR_OK)
 		return;
 	otr_get_info(file, &info);

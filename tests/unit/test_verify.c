@@ -45,7 +45,7 @@ verify(const char *path, uint64_t *faults)
 	faults_seen = notes_seen = 0;
 	first_text[0] = first_spec[0] = '\0';
 	*faults = 0;
-	status = otr_verify(path, see, NULL, faults, &err);
+	status = otr_verify(path, &(struct otr_verify_options){ .found = see }, faults, &err);
 	if (status == OTR_OK && *faults != faults_seen)
 		printf("# %llu faults counted, %zu told\n", (unsigned long long)*faults, faults_seen);
 	return status;
@@ -592,10 +592,65 @@ refusals(void)
 	uint64_t faults = 7;
 	struct otr_error err;
 
-	CHECK(otr_verify(series_path("none.otr"), NULL, NULL, &faults, &err) == OTR_E_IO && faults == 7, "a file that is not there is no finding");
+	CHECK(otr_verify(series_path("none.otr"), NULL, &faults, &err) == OTR_E_IO && faults == 7, "a file that is not there is no finding");
 	path = series_path("lie.otr");
 	store(path, (const uint8_t *)"hello, world; this is text", 26);
-	CHECK(otr_verify(path, NULL, NULL, &faults, NULL) == OTR_E_FORMAT, "nor is what is no OTR file");
+	CHECK(otr_verify(path, NULL, &faults, NULL) == OTR_E_FORMAT, "nor is what is no OTR file");
+}
+
+/* ---- the caller's eye on it ---------------------------------------------------------------------------------------------------- */
+
+struct eye {
+	uint64_t asked, end_at;              /* end_at 0: never */
+	bool ordered;
+};
+
+static bool
+watch(void *arg, uint64_t done, uint64_t total)
+{
+	struct eye *e = arg;
+
+	e->ordered = e->ordered && done == ++e->asked && total >= done;
+	return e->asked != e->end_at;
+}
+
+static void
+see_nothing(void *arg, const struct otr_finding *f)
+{
+	(void)f;
+	((struct eye *)arg)->ordered = false;
+}
+
+static void
+watched(void)
+{
+	struct eye all = { .ordered = true };
+	struct otr_verify_options o = { .go_on = watch, .arg = &all };
+	const char *path = series_path("verify.otr");
+	struct otr_error err;
+	struct series s;
+	uint64_t faults = 0, k;
+	int i, bad = 0;
+
+	series_init(&s, 4096);
+	series_column(&s, OTR_F64, OTR_LINEAR);
+	for (i = 0; i < 5000; i++)
+		series_row_f64(&s, i % 1000 == 999 ? 50 * i : 100 * i, (double)((uint64_t)i * UINT64_C(0x9e3779b97f4a7c15) >> 11));
+	series_write(&s, path, 400);
+	/* a fault in the last leaf that is read, or none: what is found is told at the end alone */
+	load(path);
+	image[image_bytes - 100] ^= 1;
+	store(path, image, image_bytes);
+	CHECK(otr_verify(path, &o, &faults, &err) == OTR_OK && all.ordered && all.asked >= 8 && faults > 0, "asked after each page, with the pages done and about how many there are");
+	for (k = 1; k <= all.asked; k++) {
+		struct eye one = { .end_at = k, .ordered = true };
+
+		o = (struct otr_verify_options){ .go_on = watch, .found = see_nothing, .arg = &one };
+		faults = 7;
+		bad += otr_verify(path, &o, &faults, &err) != OTR_END || one.asked != k || !one.ordered || faults != 7;
+	}
+	CHECK(bad == 0, "and ended at any of them, with nothing told");
+	series_free(&s);
 }
 
 int
@@ -605,6 +660,7 @@ main(void)
 	size_t i, leaf;
 
 	sound_files();
+	watched();
 	late_rows();
 	flips();
 	lies_of_entries();
