@@ -532,3 +532,8 @@ for i in range(200000):
 @test "on a terminal one line says how far it is, and is gone in the end; a message stands alone; nothing with -q" {
 	python3 "$OTR_ROOT/tests/progress.py" terminal
 }
+
+@test "--progress and --no-progress exclude each other, and --progress says no to -q" {
+	usage '--progress: has no effect with --no-progress' otr-append --progress --no-progress a.otr
+	usage '--progress: has no effect with --quiet' otr-append -q --progress a.otr
+}

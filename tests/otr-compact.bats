@@ -463,3 +463,9 @@ PY
 @test "SIGUSR1 asks how far it is; the rows are the same" {
 	python3 "$OTR_ROOT/tests/progress.py" compact
 }
+
+@test "--progress and --no-progress exclude each other, and --progress says no to -q" {
+	usage '--progress: has no effect with --no-progress' otr-compact --progress --no-progress a.otr
+	usage '--progress: has no effect with --quiet' otr-compact -q --progress a.otr
+	usage '--progress: has no effect with --dry-run' otr-compact --dry-run --progress a.otr
+}

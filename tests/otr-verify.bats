@@ -305,3 +305,8 @@ PY
 @test "SIGUSR1 asks how far a check or a salvage is" {
 	python3 "$OTR_ROOT/tests/progress.py" verify
 }
+
+@test "--progress and --no-progress exclude each other, and --progress says no to -q" {
+	usage '--progress: has no effect with --no-progress' otr-verify --progress --no-progress a.otr
+	usage '--progress: has no effect with --quiet' otr-verify -q --progress a.otr
+}

@@ -160,7 +160,8 @@ def on_terminal(data, want, *command):
 
 
 def terminal():
-    """One line that is replaced, and gone in the end; a message stands alone; too wide a name is left out; nothing with -q."""
+    """One line that is replaced, and gone in the end; a message stands alone; too wide a name is left out; nothing with -q or --no-progress;
+    with --progress also into a pipe."""
     run('otr-create', 'a.otr', 'v')
     status, text = on_terminal(b'', r'\rotr-append: a\.otr: \d+ rows, \d+ rows/s', 'otr-append', '-N', 'a.otr')
     if status != 0 or shown(text) != [] or '\n' in text:
@@ -173,9 +174,18 @@ def terminal():
     status, text = on_terminal(b'', r'\rotr-append: \d+ rows, \d+ rows/s', 'otr-append', '-N', wide)
     if status != 0 or shown(text) != []:
         fail('status %d, and left: %r' % (status, text))
-    status, text = on_terminal(b'', None, 'otr-append', '-q', '-N', 'a.otr')
-    if status != 0 or text != '':
-        fail('status %d, with -q: %r' % (status, text))
+    for option in '-q', '--no-progress':
+        status, text = on_terminal(b'', None, 'otr-append', option, '-N', 'a.otr')
+        if status != 0 or text != '':
+            fail('status %d, with %s: %r' % (status, option, text))
+    process = subprocess.Popen(['otr-append', '--progress', '-N', 'a.otr'], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    until = time.monotonic() + PATIENCE
+    while not select.select([process.stderr], [], [], 0.05)[0] and time.monotonic() < until:
+        process.stdin.write(b'1700000000,1\n')
+        process.stdin.flush()
+    text = process.communicate()[1].decode()
+    if process.returncode != 0 or not re.match(r'\rotr-append: a\.otr: \d+ rows, \d+ rows/s', text) or shown(text) != []:
+        fail('--progress into a pipe: status %d, %r' % (process.returncode, text))
 
 
 cases = {f.__name__: f for f in (append, verify, compact, terminal)}

@@ -86,6 +86,8 @@ static const struct row table[] = {
 	{ OPT_PAGE_SIZE, "page-size", 0, "SIZE", false, CREATE | COMPACT, "4Ki 8Ki 16Ki 32Ki 64Ki (default: by columns)" },
 	{ OPT_POINTS, "points", 0, "N", false, QUERY, "N windows of equal length" },
 	{ OPT_PRINT_VERSION, "print-version", 0, NULL, false, APPEND | DELETE | ROLLBACK | META | COMPACT, "print the version of each commit" },
+	{ OPT_PROGRESS, "progress", 0, NULL, false, APPEND | VERIFY | COMPACT, "tell how far it is, also off a terminal" },
+	{ OPT_NO_PROGRESS, "no-progress", 0, NULL, false, APPEND | VERIFY | COMPACT, "do not, on a terminal" },
 	{ OPT_RETAIN, "retain", 0, "DUR", false, CREATE, "rows older than that go: 90d (default: none)" },
 	{ OPT_ROWS, "rows", 0, NULL, false, DIFF, "the rows that differ, before (-) and after (+)" },
 	{ OPT_SALVAGE, "salvage", 0, "OUT", false, VERIFY, "write all rows that can be read to a new file" },

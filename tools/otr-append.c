@@ -46,6 +46,7 @@ struct opts {
 	struct writer_commit commit;
 	uint64_t sort_bytes;
 	uint64_t commit_rows, commit_ns;         /* of --commit-every; 0: not so */
+	enum progress_when when;
 	bool print_version, verbose, quiet;
 };
 
@@ -246,7 +247,8 @@ take_options(const struct opts_given *g, struct opts *o)
 	o->verbose = opts_has(g, OPT_VERBOSE) && !o->quiet;
 	o->rules.quiet = o->quiet;
 	if ((status = take_inputs(g, o)) != CLI_OK || (status = take_format(g, o)) != CLI_OK || (status = take_time(g, o)) != CLI_OK ||
-	    (status = take_maps(g, o)) != CLI_OK || (status = take_commit_every(g, o)) != CLI_OK || (status = writer_commit(g, &o->commit)) != CLI_OK)
+	    (status = take_maps(g, o)) != CLI_OK || (status = take_commit_every(g, o)) != CLI_OK || (status = writer_commit(g, &o->commit)) != CLI_OK ||
+	    (status = progress_option(g, &o->when)) != CLI_OK)
 		return status;
 	if (opts_has(g, OPT_SORT_MEM) && (status = opts_count(g, OPT_SORT_MEM, true, &o->sort_bytes)) != CLI_OK)
 		return status;
@@ -604,17 +606,18 @@ append(struct opts *o)
 {
 	struct run r = { .o = o, .streaming = o->commit_rows > 0 || o->commit_ns > 0 };
 	/* not over what is typed, nor among versions that are printed */
-	bool live = !o->quiet && !cli_is_terminal(STDIN_FILENO) && !(o->print_version && cli_is_terminal(STDOUT_FILENO));
+	bool apart = !cli_is_terminal(STDIN_FILENO) && !(o->print_version && cli_is_terminal(STDOUT_FILENO));
+	enum progress_when when = o->when == PROGRESS_ON_TERMINAL && !apart ? PROGRESS_NEVER : o->when;
 	int status = out_open(&r.out, NULL, false), closed;
 
-	progress_begin(&r.progress, o->path, live);              /* the open of a pipe waits for its other end */
+	progress_begin(&r.progress, o->path, when);              /* the open of a pipe waits for its other end */
 	if (status == CLI_OK)
 		status = open_inputs(o);
 	if (status == CLI_OK)
 		status = open_writer(o, &r);
 	if (status != CLI_OK)
 		goto out;
-	progress_begin(&r.progress, o->path, live);
+	progress_begin(&r.progress, o->path, when);
 	/* The first signal ends the input, the second the program. */
 	cli_await_signal();
 	for (size_t i = 0; i < o->inputs && status == CLI_OK && cli_caught() == 0; i++)

@@ -26,6 +26,7 @@ struct opts {
 	struct reader_clock clock;
 	struct timearg older;
 	struct otr_compact_options compact;
+	enum progress_when when;
 	struct progress progress;
 	bool dry_run, print_version, verbose, quiet;
 };
@@ -140,10 +141,12 @@ take_options(const struct opts_given *g, struct opts *o)
 	o->verbose = opts_has(g, OPT_VERBOSE) && !o->quiet;
 	if (o->compact.deflate && !o->compact.drop_history)
 		return opts_refuse_pair(OPT_DEFLATE, "without --drop-history");
+	if (o->dry_run && opts_has(g, OPT_PROGRESS))
+		return opts_refuse_pair(OPT_PROGRESS, "with --dry-run");
 	if (o->dry_run && o->print_version)
 		return opts_refuse_pair(OPT_PRINT_VERSION, "with --dry-run: no version is made");
 	if ((status = take_operands(g, o)) != CLI_OK || (status = take_page_size(g, o)) != CLI_OK || (status = reader_clock(g, &o->clock)) != CLI_OK ||
-	    (status = take_downsample(g, o)) != CLI_OK || (status = writer_commit(g, &o->commit)) != CLI_OK)
+	    (status = take_downsample(g, o)) != CLI_OK || (status = writer_commit(g, &o->commit)) != CLI_OK || (status = progress_option(g, &o->when)) != CLI_OK)
 		return status;
 	o->compact.author = o->commit.author;
 	o->compact.message = o->commit.message;
@@ -257,7 +260,7 @@ compact(struct opts *o, struct out *out)
 	enum otr_status outcome;
 	int status;
 
-	progress_begin(&o->progress, o->in, !o->quiet);
+	progress_begin(&o->progress, o->in, o->when);
 	status = look(o, &file);
 	if (status == CLI_OK && o->dry_run)
 		status = tell_plan(o, file);

@@ -25,6 +25,7 @@ static const struct opts_about about = {
 
 struct opts {
 	bool json, quiet, verbose;
+	enum progress_when when;
 	const char *salvage;                 /* the new file; NULL: none */
 	struct otr_salvage_options how;
 };
@@ -141,7 +142,7 @@ verify(const struct opts *o, struct out *out, const char *path)
 
 	if (status != CLI_OK)
 		return status;
-	progress_begin(&report.progress, report.file, !o->quiet);
+	progress_begin(&report.progress, report.file, o->when);
 	outcome = otr_verify(path, &(struct otr_verify_options){ .found = on_finding, .go_on = go_on, .arg = &report }, &faults, &err);
 	progress_end(&report.progress);
 	if (outcome != OTR_OK)
@@ -231,7 +232,7 @@ salvage(struct opts *o, struct out *out, const char *path)
 	o->how.lost = on_loss;
 	o->how.go_on = go_on;
 	o->how.arg = &report;
-	progress_begin(&report.progress, report.file, !o->quiet);
+	progress_begin(&report.progress, report.file, o->when);
 	/* The first signal ends the work, which leaves no file; the second the program. */
 	cli_await_signal();
 	outcome = otr_salvage(path, o->salvage, &o->how, &result, &err);
@@ -258,6 +259,8 @@ take_options(const struct opts_given *g, struct opts *o, struct writer_commit *c
 	*o = (struct opts){ .json = opts_has(g, OPT_JSON), .quiet = opts_has(g, OPT_QUIET), .salvage = opts_value(g, OPT_SALVAGE) };
 	o->verbose = opts_has(g, OPT_VERBOSE) && !o->quiet;
 	o->how = (struct otr_salvage_options){ .author = commit->author, .message = "salvaged", .replace = opts_has(g, OPT_FORCE), .wait_ns = commit->wait_ns };
+	if (status == CLI_OK)
+		status = progress_option(g, &o->when);
 	if (status != CLI_OK)
 		return status;
 	if (g->operands == 0)

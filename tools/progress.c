@@ -20,13 +20,30 @@ on_question(int number)
 	asked = 1;
 }
 
+int
+progress_option(const struct opts_given *g, enum progress_when *when)
+{
+	*when = PROGRESS_ON_TERMINAL;
+	if (opts_has(g, OPT_PROGRESS) && opts_has(g, OPT_NO_PROGRESS))
+		return opts_refuse_pair(OPT_PROGRESS, "with --no-progress");
+	if (opts_has(g, OPT_PROGRESS) && opts_has(g, OPT_QUIET))
+		return opts_refuse_pair(OPT_PROGRESS, "with --quiet");
+	if (opts_has(g, OPT_PROGRESS))
+		*when = PROGRESS_ALWAYS;
+	else if (opts_has(g, OPT_NO_PROGRESS) || opts_has(g, OPT_QUIET))
+		*when = PROGRESS_NEVER;
+	return CLI_OK;
+}
+
 void
-progress_begin(struct progress *p, const char *object, bool live)
+progress_begin(struct progress *p, const char *object, enum progress_when when)
 {
 	/* restarted, so that no call of the work fails for it */
 	struct sigaction old, action = { .sa_handler = on_question, .sa_flags = SA_RESTART };
 
-	*p = (struct progress){ .object = object, .live = live && cli_is_terminal(STDERR_FILENO), .begun_ns = cli_monotonic_ns() };
+	*p = (struct progress){ .object = object, .when = when, .begun_ns = cli_monotonic_ns() };
+	if (when == PROGRESS_ON_TERMINAL && !cli_is_terminal(STDERR_FILENO))
+		p->when = PROGRESS_NEVER;
 	p->next_ns = p->begun_ns + SECOND;
 	(void)sigemptyset(&action.sa_mask);
 	if (sigaction(SIGUSR1, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
@@ -42,7 +59,7 @@ progress_is_asked(void)
 bool
 progress_is_due(const struct progress *p)
 {
-	return asked != 0 || (p->live && cli_monotonic_ns() >= p->next_ns);
+	return asked != 0 || (p->when != PROGRESS_NEVER && cli_monotonic_ns() >= p->next_ns);
 }
 
 /* Not over the shoulder of what runs in front of it. */
@@ -61,9 +78,9 @@ tell(struct progress *p, const char *text)
 		asked = 0;
 		cli_note(p->object, "%s", text);
 	}
-	if (p->live) {
+	if (p->when != PROGRESS_NEVER) {
 		p->next_ns = cli_monotonic_ns() + BETWEEN;
-		if (p->next_ns - p->begun_ns > SECOND && !is_in_background())
+		if (p->next_ns - p->begun_ns > SECOND && (p->when == PROGRESS_ALWAYS || !is_in_background()))
 			cli_line(p->object, "%s", text);
 	}
 }
@@ -105,7 +122,7 @@ progress_rows(struct progress *p, uint64_t rows, uint64_t bytes, uint64_t bytes_
 void
 progress_end(struct progress *p)
 {
-	if (p->live)
+	if (p->when != PROGRESS_NEVER)
 		cli_line_end();
-	p->live = false;
+	p->when = PROGRESS_NEVER;
 }

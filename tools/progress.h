@@ -8,15 +8,20 @@
 #define OTR_TOOLS_PROGRESS_H
 
 #include "cli.h"
+#include "opts.h"
+
+enum progress_when { PROGRESS_NEVER, PROGRESS_ON_TERMINAL, PROGRESS_ALWAYS };
 
 struct progress {
 	const char *object;                      /* as that of a message */
-	bool live;                               /* a line on the terminal is wanted, and there is one */
+	enum progress_when when;                 /* on a terminal: only if there is one */
 	int64_t begun_ns, next_ns;               /* on the monotonic clock */
 };
 
+/* What --progress, --no-progress and --quiet say.  Returns CLI_OK or CLI_USAGE. */
+int progress_option(const struct opts_given *g, enum progress_when *when);
 /* From here on SIGUSR1, unless it is ignored, asks for a line instead of ending the program.  Called again, its time begins anew.  object is borrowed. */
-void progress_begin(struct progress *p, const char *object, bool live);
+void progress_begin(struct progress *p, const char *object, enum progress_when when);
 /* Whether SIGUSR1 came, and nothing was told since. */
 bool progress_is_asked(void);
 /* Whether it is time to tell. */
