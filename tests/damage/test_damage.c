@@ -25,6 +25,7 @@
 #include "readers.h"
 #include "scratch.h"
 #include "../fuzz/seal.h"
+#include "hang.h"
 #include "tap.h"
 
 #define SLOWER TAP_SLOWER       /* under sanitizers only each so many-th case is tried */
@@ -63,7 +64,7 @@ on_signal(int number)
 static void
 catch_signals(void)
 {
-	static const int ends[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM };
+	static const int ends[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU };
 	size_t i;
 
 	for (i = 0; i < sizeof ends / sizeof ends[0]; i++)
@@ -352,7 +353,7 @@ flip_bits(unsigned long long flips, unsigned long long *done)
 		size_t bit = flips > 0 ? (size_t)(tap_random(&seed) % bits) : n, byte = bit / 8;
 
 		where = bit;
-		(void)alarm(HANG_SECONDS);
+		hang_after(HANG_SECONDS);
 		work.byte[byte] ^= (uint8_t)(1u << bit % 8);
 		if (byte < OTR__START_BYTES)
 			bit_of_start(bit, all);
@@ -361,7 +362,7 @@ flip_bits(unsigned long long flips, unsigned long long *done)
 		work.byte[byte] = sound.byte[byte];
 		(*done)++;
 	}
-	(void)alarm(0);
+	hang_after(0);
 }
 
 /* ---- the files --------------------------------------------------------------------------------------------------------------------- */
@@ -544,7 +545,7 @@ ask_all(void)
 	}
 	if (!any)
 		return false;
-	(void)alarm(HANG_SECONDS);
+	hang_after(HANG_SECONDS);
 	for (i = 0; i < runs; i++) {
 		struct outcome o;
 
@@ -555,7 +556,7 @@ ask_all(void)
 		o = perform(&run[i], &work, NULL);
 		count(&run[i], judge(&run[i], &o, all_may_pass(&run[i]), slots), &o);
 	}
-	(void)alarm(0);
+	hang_after(0);
 	return true;
 }
 
@@ -633,13 +634,13 @@ test_cuts(void)
 		if (!load(name[i]))
 			continue;
 		for (len = 0; len < sound.len; len += SLOWER > 1 && len > 16 && (len + 1) % 4096 > 2 ? SLOWER : 1, cuts++) {
-			(void)alarm(HANG_SECONDS);
+			hang_after(HANG_SECONDS);
 			cut(len, &wrong);
 		}
 		restore();
 		for (len = 0; len < 3; len++)
 			junk(behind[len], &after);
-		(void)alarm(0);
+		hang_after(0);
 	}
 	print_table("lengths", cuts);
 	printf("# %.1f s\n", seconds_of(from));
@@ -932,7 +933,7 @@ test_repaired(void)
 				restore();
 				continue;
 			}
-			(void)alarm(HANG_SECONDS);
+			hang_after(HANG_SECONDS);
 			for (k = 0; k < runs; k++) {
 				clock_t start;
 				struct outcome o;
@@ -952,7 +953,7 @@ test_repaired(void)
 				if (o.rows > 2 * (65535 * (uint64_t)layout.pages + OTR__RIDE_MAX) && run[k].tool != LOG && much++ < 8)
 					printf("# %s, bit %zu: otr-%s gave %llu rows\n", file_name, bit, tool_name[run[k].tool], (unsigned long long)o.rows);
 			}
-			(void)alarm(0);
+			hang_after(0);
 			restore();
 			done++;
 		}

@@ -17,6 +17,7 @@
 #include <malloc.h>
 #endif
 
+#include "../unit/hang.h"
 #include "fuzz.h"
 
 #define INPUT_MAX (1u << 20)
@@ -87,12 +88,12 @@ on_signal(int number)
 static void
 prepare(void)
 {
-	static const int ends[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGXCPU, SIGALRM };
+	static const int ends[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGXCPU };
 	bool sanitized = __sanitizer_set_death_callback != NULL;
 	size_t i;
 
 	for (i = 0; i < sizeof ends / sizeof ends[0]; i++)
-		if (!sanitized || ends[i] == SIGABRT || ends[i] == SIGALRM)
+		if (!sanitized || ends[i] == SIGABRT || ends[i] == SIGXCPU)
 			(void)signal(ends[i], on_signal);
 	if (sanitized)
 		__sanitizer_set_death_callback(leave_input);
@@ -108,9 +109,9 @@ run(const uint8_t *bytes, size_t len)
 	memmove(current, bytes, len);
 	current_len = len;
 	memcpy(exact, current, len);
-	(void)alarm(HANG_SECONDS);
+	hang_after(HANG_SECONDS);
 	(void)LLVMFuzzerTestOneInput(exact, len);
-	(void)alarm(0);
+	hang_after(0);
 	free(exact);
 }
 

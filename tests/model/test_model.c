@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "hang.h"
 #include "tap.h"
 #include "windows.h"
 
@@ -1954,7 +1955,7 @@ fails(uint64_t seed, unsigned ops, const uint8_t *leave_out, bool verbose)
 		char path[600];
 
 		snprintf(path, sizeof path, "%s/shrunk.otr", directory);
-		(void)alarm(HANG_SECONDS);
+		hang_after(HANG_SECONDS);
 		failure[0] = '\0';
 		status = run_session(seed, ops, leave_out, path, verbose, NULL) >= 0;
 		snprintf(progress->text, sizeof progress->text, "%s", failure);
@@ -2026,7 +2027,7 @@ run_all(uint64_t seed, uint64_t ops, const char *keep)
 			snprintf(path, sizeof path, "%s.otr", name);
 		else
 			snprintf(path, sizeof path, "%s/model.otr", directory);
-		(void)alarm(HANG_SECONDS);
+		hang_after(HANG_SECONDS);
 		failed = run_session(session, n, NULL, path, false, keep != NULL ? name : NULL);
 		if (failed >= 0) {
 			progress->failed = 1;
