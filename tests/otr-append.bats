@@ -524,3 +524,11 @@ for i in range(200000):
 	says 'read 5 = 2 rows \+ 0 rejected \+ 0 blank \+ 2 comment \+ 1 header'
 	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000003,4 ' ]
 }
+
+@test "a comment ends with its line, also where a quote opens in it" {
+	otr-create a.otr v
+	printf '\357\273\277# from "x, "y\ntime,v\n1700000000,1\n# was, "5\n1700000001,2\n1700000002,"3"\n# "\n"1700000003",4\n# the end, "' >in.csv
+	expect 0 otr-append -v a.otr in.csv
+	says 'read 9 = 4 rows \+ 0 rejected \+ 0 blank \+ 4 comment \+ 1 header'
+	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000001,2 1700000002,3 1700000003,4 ' ]
+}

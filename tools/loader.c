@@ -500,7 +500,7 @@ general_record(struct loader *l)
 		return LOADER_BAD;
 	case CSV_RECORD: break;
 	}
-	if (r.line == 1 && r.len >= 3 && memcmp(r.raw, "\xef\xbb\xbf", 3) == 0) {
+	if (r.line == 1 && r.len >= 3 && memcmp(r.raw, CSV_BOM, 3) == 0) {
 		r.raw += 3;
 		r.len -= 3;
 	}
