@@ -217,6 +217,18 @@ PY
 	same $'time,v_count\n,0' out
 }
 
+@test "-E: a range without a row that two rows about it cover is an answer, as a window is; uncovered it is none" {
+	otr-create --gap 10s a.otr v w
+	printf '%s\n' @1700000000,1, @1700000010,3, @1700000030,5, | otr-append -N a.otr
+	expect 0 otr-query -E -a twa -s @1700000004 -e @1700000006 a.otr
+	same $'time,v_twa,w_twa\n2023-11-14T22:13:24Z,2,' out
+	expect 0 otr-query -E -a twa -w 2s -s @1700000004 -e @1700000006 a.otr
+	expect 1 otr-query -E -a mean -s @1700000004 -e @1700000006 a.otr
+	expect 1 otr-query -E -a twa -c w -s @1700000004 -e @1700000006 a.otr
+	expect 1 otr-query -E -a twa -s @1700000014 -e @1700000016 a.otr
+	expect 1 otr-query -E -a twa -w 2s -s @1700000014 -e @1700000016 a.otr
+}
+
 @test "--nearest, --before at, between, before and after all rows, with -n" {
 	pump a.otr 2000
 	near() {
