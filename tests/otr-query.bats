@@ -229,6 +229,18 @@ PY
 	expect 1 otr-query -E -a twa -w 2s -s @1700000014 -e @1700000016 a.otr
 }
 
+@test "a rise of whole numbers beyond 64 bits is not known, nor is its rate: both null" {
+	otr-create a.otr v:i64
+	printf '%s\n' @1700000000,-9223372036854775808 @1700000010,9223372036854775806 | otr-append -N a.otr
+	otr-query -N -a rise,rate --time-format s a.otr >out
+	same 1700000000,18446744073709551614,1.8446744073709553e18 out
+	printf '%s\n' @1700000020,-1 @1700000030,9223372036854775807 | otr-append -N a.otr
+	otr-query -N -a rise,rate --time-format s a.otr >out
+	same 1700000000,, out
+	otr-query -N -a rise,rate --time-format s -s @1700000011 a.otr >out
+	same 1700000011,9223372036854775808,4.611686018427388e17 out
+}
+
 @test "--nearest, --before at, between, before and after all rows, with -n" {
 	pump a.otr 2000
 	near() {
