@@ -532,3 +532,20 @@ for i in range(200000):
 	says 'read 9 = 4 rows \+ 0 rejected \+ 0 blank \+ 4 comment \+ 1 header'
 	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000001,2 1700000002,3 1700000003,4 ' ]
 }
+
+@test "a row with more or fewer fields is bad, also where the last one is skipped" {
+	otr-create a.otr v
+	local row
+	for row in 1700000001,1,5,a 1700000001,1,,,, '1700000001,1,"a",b' 1700000001,1; do
+		printf 'time,v,note\n1700000000,1,a\n%s\n' "$row" >in.csv
+		expect 3 otr-append --ignore-unknown a.otr in.csv
+		says "^otr-append: in.csv:3: $(tr -cd , <<<"$row" | wc -c | awk '{ print $1 + 1 }') fields, 3 expected"
+		printf 'time,v,note\r\n1700000000,1,a\r\n%s\r\n' "$row" | tr , '\t' | tr -d '"' >in.tsv
+		expect 3 otr-append -F tsv --ignore-unknown a.otr in.tsv
+		says '^otr-append: in.tsv:3: .* fields, 3 expected'
+	done
+	[ "$(otr-log -N a.otr | wc -l)" -eq 1 ]
+	printf 'time,v,note\n1700000000,1,a b\n1700000001,2,\n1700000002,3,"a,b"\n1700000003,4,a\r\n' >in.csv
+	expect 0 otr-append --ignore-unknown a.otr in.csv
+	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000001,2 1700000002,3 1700000003,4 ' ]
+}
