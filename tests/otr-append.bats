@@ -549,3 +549,14 @@ for i in range(200000):
 	expect 0 otr-append --ignore-unknown a.otr in.csv
 	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000001,2 1700000002,3 1700000003,4 ' ]
 }
+
+@test "-d space: a blank between day and time of day parts two fields, whatever the line" {
+	otr-create a.otr v w x
+	printf 'time v w x\n2023-11-14T22:13:20Z 1 2 3\n2023-11-14 22:13:21Z 1 2 3\n' >in.csv
+	expect 3 otr-append -d space a.otr in.csv
+	says '^otr-append: in.csv:3: 5 fields, 4 expected'
+	printf 'day clock v w x\n2023-11-14 22:13:20 5  \n2023-11-15 22:13:20 6 1 2\n"2023-11-16 22:13:20" a 7  \n' >in.csv
+	expect 0 otr-append -d space --ignore-unknown a.otr in.csv
+	otr-dump -N a.otr >out
+	same $'2023-11-14T00:00:00Z,5,,\n2023-11-15T00:00:00Z,6,1,2\n2023-11-16T22:13:20Z,7,,' out
+}

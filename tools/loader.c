@@ -600,7 +600,11 @@ fast_row(struct loader *l, const char *p, size_t n, bool empty_is_null)
 		while (*p == ' ' && blanks)
 			p++;
 		if (s->kind == STEP_TIME) {
+			const char *from = p;
+
 			p = timearg_read_fast(&l->time, p, &l->time_ns[n]);
+			if (p != NULL && !blanks && memchr(from, ' ', (size_t)(p - from)) != NULL)
+				return NULL;         /* the blank between day and time of day parts two fields here */
 		} else if (s->kind == STEP_SKIP) {
 			p = skip_field(p, s->end, l->csv.delimiter);
 		} else if (empty_is_null && at_end(p, s->end)) {
