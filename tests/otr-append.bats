@@ -537,3 +537,39 @@ for i in range(200000):
 	usage '--progress: has no effect with --no-progress' otr-append --progress --no-progress a.otr
 	usage '--progress: has no effect with --quiet' otr-append -q --progress a.otr
 }
+
+@test "a comment ends with its line, also where a quote opens in it" {
+	otr-create a.otr v
+	printf '\357\273\277# from "x, "y\ntime,v\n1700000000,1\n# was, "5\n1700000001,2\n1700000002,"3"\n# "\n"1700000003",4\n# the end, "' >in.csv
+	expect 0 otr-append -v a.otr in.csv
+	says 'read 9 = 4 rows \+ 0 rejected \+ 0 blank \+ 4 comment \+ 1 header'
+	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000001,2 1700000002,3 1700000003,4 ' ]
+}
+
+@test "a row with more or fewer fields is bad, also where the last one is skipped" {
+	otr-create a.otr v
+	local row
+	for row in 1700000001,1,5,a 1700000001,1,,,, '1700000001,1,"a",b' 1700000001,1; do
+		printf 'time,v,note\n1700000000,1,a\n%s\n' "$row" >in.csv
+		expect 3 otr-append --ignore-unknown a.otr in.csv
+		says "^otr-append: in.csv:3: $(tr -cd , <<<"$row" | wc -c | awk '{ print $1 + 1 }') fields, 3 expected"
+		printf 'time,v,note\r\n1700000000,1,a\r\n%s\r\n' "$row" | tr , '\t' | tr -d '"' >in.tsv
+		expect 3 otr-append -F tsv --ignore-unknown a.otr in.tsv
+		says '^otr-append: in.tsv:3: .* fields, 3 expected'
+	done
+	[ "$(otr-log -N a.otr | wc -l)" -eq 1 ]
+	printf 'time,v,note\n1700000000,1,a b\n1700000001,2,\n1700000002,3,"a,b"\n1700000003,4,a\r\n' >in.csv
+	expect 0 otr-append --ignore-unknown a.otr in.csv
+	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000001,2 1700000002,3 1700000003,4 ' ]
+}
+
+@test "-d space: a blank between day and time of day parts two fields, whatever the line" {
+	otr-create a.otr v w x
+	printf 'time v w x\n2023-11-14T22:13:20Z 1 2 3\n2023-11-14 22:13:21Z 1 2 3\n' >in.csv
+	expect 3 otr-append -d space a.otr in.csv
+	says '^otr-append: in.csv:3: 5 fields, 4 expected'
+	printf 'day clock v w x\n2023-11-14 22:13:20 5  \n2023-11-15 22:13:20 6 1 2\n"2023-11-16 22:13:20" a 7  \n' >in.csv
+	expect 0 otr-append -d space --ignore-unknown a.otr in.csv
+	otr-dump -N a.otr >out
+	same $'2023-11-14T00:00:00Z,5,,\n2023-11-15T00:00:00Z,6,1,2\n2023-11-16T22:13:20Z,7,,' out
+}

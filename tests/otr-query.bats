@@ -217,6 +217,30 @@ PY
 	same $'time,v_count\n,0' out
 }
 
+@test "-E: a range without a row that two rows about it cover is an answer, as a window is; uncovered it is none" {
+	otr-create --gap 10s a.otr v w
+	printf '%s\n' @1700000000,1, @1700000010,3, @1700000030,5, | otr-append -N a.otr
+	expect 0 otr-query -E -a twa -s @1700000004 -e @1700000006 a.otr
+	same $'time,v_twa,w_twa\n2023-11-14T22:13:24Z,2,' out
+	expect 0 otr-query -E -a twa -w 2s -s @1700000004 -e @1700000006 a.otr
+	expect 1 otr-query -E -a mean -s @1700000004 -e @1700000006 a.otr
+	expect 1 otr-query -E -a twa -c w -s @1700000004 -e @1700000006 a.otr
+	expect 1 otr-query -E -a twa -s @1700000014 -e @1700000016 a.otr
+	expect 1 otr-query -E -a twa -w 2s -s @1700000014 -e @1700000016 a.otr
+}
+
+@test "a rise of whole numbers beyond 64 bits is not known, nor is its rate: both null" {
+	otr-create a.otr v:i64
+	printf '%s\n' @1700000000,-9223372036854775808 @1700000010,9223372036854775806 | otr-append -N a.otr
+	otr-query -N -a rise,rate --time-format s a.otr >out
+	same 1700000000,18446744073709551614,1.8446744073709553e18 out
+	printf '%s\n' @1700000020,-1 @1700000030,9223372036854775807 | otr-append -N a.otr
+	otr-query -N -a rise,rate --time-format s a.otr >out
+	same 1700000000,, out
+	otr-query -N -a rise,rate --time-format s -s @1700000011 a.otr >out
+	same 1700000011,9223372036854775808,4.611686018427388e17 out
+}
+
 @test "--nearest, --before at, between, before and after all rows, with -n" {
 	pump a.otr 2000
 	near() {

@@ -115,10 +115,17 @@ write_covered(char *p, uint64_t ns)
 	return numtext_write_padded(p, part, digits);
 }
 
+/* Not without two rows, the later one in the window; nor if a column of whole numbers rose by more than 64 bits hold. */
+static bool
+knows_rise(const struct otr_summary *s, enum otr_type type)
+{
+	return s->has_rise && (is_float(type) || s->rise_i != UINT64_MAX);
+}
+
 static char *
 write_rise(const struct emit *e, char *p, const struct otr_summary *s, enum otr_type type)
 {
-	if (!s->has_rise || (!is_float(type) && s->rise_i == UINT64_MAX))         /* none, or beyond 64 bits */
+	if (!knows_rise(s, type))
 		return emit_null(e, p);
 	return is_float(type) ? write_computed(p, s->rise_f) : numtext_write_u64(p, s->rise_i);
 }
@@ -126,7 +133,7 @@ write_rise(const struct emit *e, char *p, const struct otr_summary *s, enum otr_
 static char *
 write_rate(const struct emit *e, char *p, const struct otr_summary *s, enum otr_type type)
 {
-	if (!s->has_rise || s->rise_span_ns == 0)
+	if (!knows_rise(s, type) || s->rise_span_ns == 0)
 		return emit_null(e, p);
 	return write_computed(p, otr_summary_rate(s, type));
 }

@@ -105,6 +105,15 @@ quoted_end(const struct csv_reader *r, char *p, char *end, const char **opened)
 	return NULL;
 }
 
+/* A comment is a line: what looks like an opening quote in it opens nothing. */
+static bool
+is_comment(const struct csv_reader *r, const char *p, const char *end)
+{
+	if (r->line == 1 && end - p > 3 && memcmp(p, CSV_BOM, 3) == 0)
+		p += 3;
+	return *p == '#';
+}
+
 static uint64_t
 count_lines(const char *p, const char *end)
 {
@@ -127,7 +136,7 @@ csv_next(struct csv_reader *r, struct csv_record *record)
 	if (start == used)
 		return r->ended ? CSV_END : CSV_NEED;
 	end = memchr(start, '\n', (size_t)(used - start));
-	if (!r->tsv && memchr(start, '"', (size_t)((end != NULL ? end : used) - start)) != NULL)
+	if (!r->tsv && memchr(start, '"', (size_t)((end != NULL ? end : used) - start)) != NULL && !is_comment(r, start, used))
 		end = quoted_end(r, start, used, &opened);
 	if ((end != NULL ? end : used) - start > CSV_RECORD_MAX || (end == NULL && r->ended)) {
 		if (opened != NULL)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define CSV_RECORD_MAX (1024 * 1024)
+#define CSV_BOM "\xef\xbb\xbf"
 #define CSV_SLACK 64                   /* readable bytes behind the last line, for callers who look ahead */
 
 struct csv_reader {

@@ -500,7 +500,7 @@ general_record(struct loader *l)
 		return LOADER_BAD;
 	case CSV_RECORD: break;
 	}
-	if (r.line == 1 && r.len >= 3 && memcmp(r.raw, "\xef\xbb\xbf", 3) == 0) {
+	if (r.line == 1 && r.len >= 3 && memcmp(r.raw, CSV_BOM, 3) == 0) {
 		r.raw += 3;
 		r.len -= 3;
 	}
@@ -524,12 +524,12 @@ general_record(struct loader *l)
 
 /* ---- the fast way ---- */
 
-/* To the delimiter or the end of the line, or NULL where quotes, a CR or a NUL want the general way. */
+/* To the end of a field, or NULL where there are more fields or fewer, or quotes, a CR or a NUL want the general way. */
 static const char *
-skip_field(const char *p, char end)
+skip_field(const char *p, char end, char delimiter)
 {
 	while (*p != end) {
-		if (*p == '\n' || *p == '"' || *p == '\r' || *p == '\0')
+		if (*p == '\n' || *p == delimiter || *p == '"' || *p == '\r' || *p == '\0')
 			return *p == '\r' && end == '\n' && p[1] == '\n' ? p : NULL;
 		p++;
 	}
@@ -600,9 +600,13 @@ fast_row(struct loader *l, const char *p, size_t n, bool empty_is_null)
 		while (*p == ' ' && blanks)
 			p++;
 		if (s->kind == STEP_TIME) {
+			const char *from = p;
+
 			p = timearg_read_fast(&l->time, p, &l->time_ns[n]);
+			if (p != NULL && !blanks && memchr(from, ' ', (size_t)(p - from)) != NULL)
+				return NULL;         /* the blank between day and time of day parts two fields here */
 		} else if (s->kind == STEP_SKIP) {
-			p = skip_field(p, s->end);
+			p = skip_field(p, s->end, l->csv.delimiter);
 		} else if (empty_is_null && at_end(p, s->end)) {
 			set_present(l, s->column, n, false);
 			l->value[s->column][n] = 0;

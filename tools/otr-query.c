@@ -464,6 +464,16 @@ window_spec(const struct query *q, const struct source *s, struct otr_window_spe
 	return status;
 }
 
+/* A window without rows answers too, if area was asked for and two rows about it cover a part of it. */
+static bool
+is_answer(const struct query *q, const struct source *s, const struct otr_window *window)
+{
+	for (size_t i = 0; window->rows == 0 && (q->o->want & OTR_WANT_AREA) != 0 && i < q->names; i++)
+		if (s->column[i].index >= 0 && window->column[s->column[i].index].covered_ns > 0)
+			return true;
+	return window->rows > 0;
+}
+
 static int
 write_windows(struct query *q, struct source *s)
 {
@@ -486,7 +496,7 @@ write_windows(struct query *q, struct source *s)
 		status = otr_query_next(query, &window, &err);
 		if (status != OTR_OK)
 			break;
-		if (o->mode != MODE_WHOLE || window.rows > 0)
+		if (o->mode != MODE_WHOLE || is_answer(q, s, &window))
 			q->selected++;
 		if (o->reverse)
 			keep_line(&lines, q->line, format_window(q, s, &window), o->limit);
