@@ -524,3 +524,26 @@ for i in range(200000):
 	says 'read 5 = 2 rows \+ 0 rejected \+ 0 blank \+ 2 comment \+ 1 header'
 	[ "$(otr-dump -N --time-format s a.otr | tr '\n' ' ')" = '1700000000,1 1700000003,4 ' ]
 }
+
+@test "a limit of the size of files (ulimit -f) is an error of the write: 5 and a word, the file as it was, nothing left behind" {
+	pump a.otr 20000
+	seq 1701300000 1701319999 | sed 's/$/,1,1/' >in.csv
+	sha256sum a.otr >sum
+	local size command
+	for size in 1 8 16; do
+		# in a shell of its own, so that only the tool is under it
+		for command in 'append -N a.otr in.csv' 'compact a.otr' 'compact a.otr b.otr' 'dump -o b.csv a.otr' 'query -w 1m -o b.csv a.otr' \
+			'verify --salvage b.otr a.otr' 'meta a.otr big='"$(printf 'x%.0s' {1..70000})"; do
+			local got=0
+			# shellcheck disable=SC2086
+			(ulimit -f "$size" && exec otr-$command) 2>err || got=$?
+			[ "$got" -eq 5 ] || { echo "status $got of $command, $size KiB"; return 1; }
+			says 'File too large'
+			[ -z "$(find . -name '.*' -type f)" ] && [ ! -e b.otr ] && [ ! -e b.csv ] || { ls -A; return 1; }
+			otr-verify a.otr
+			[ "$(rows a.otr)" -eq 20000 ]
+		done
+	done
+	expect 0 otr-append -N a.otr in.csv
+	[ "$(rows a.otr)" -eq 40000 ]
+}

@@ -28,6 +28,8 @@ cli_start(const char *program)
 	static const int place[] = { O_WRONLY, O_RDONLY, O_RDONLY };
 
 	program_name = program;
+	/* a limit of the size of files is to be an error of the write, with a message and nothing left behind; and it dies of no signal nobody sent */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", place[fd]) != fd)
 			_exit(CLI_SYSTEM);           /* nowhere to say it, perhaps */
