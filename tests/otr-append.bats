@@ -547,3 +547,16 @@ for i in range(200000):
 	expect 0 otr-append -N a.otr in.csv
 	[ "$(rows a.otr)" -eq 40000 ]
 }
+
+@test "a slot whose write failed: its message says that its state is unknown, and none says that nothing was committed" {
+	needs strace
+	otr-create a.otr v
+	seq 1700000000 1700000005 | sed 's/$/,1/' >in.csv
+	refuse 5 'state of version 1 unknown' strace -qq -o trace -e inject=pwritev2:error=EIO otr-append -N a.otr in.csv
+	! grep -q 'nothing was committed' err
+	rm a.otr
+	otr-create a.otr v
+	refuse 5 'state of version 3 unknown' strace -qq -o trace -e inject=pwritev2:error=EIO:when=3 otr-append --commit-every 2 -N a.otr in.csv
+	says '4 rows were committed before that, up to version 2'
+	[ "$(rows a.otr)" -eq 4 ]
+}
