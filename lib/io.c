@@ -184,6 +184,11 @@ file_sync_directory(void *self)
 	fd = open_again(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0) {
 		result = errno;
+#ifdef __linux__
+		/* names may be made where they may not be listed, as in a drop box: then all of the file system is synced, its directories too */
+		if (result == EACCES)
+			result = syncfs(f->fd) == 0 ? 0 : errno;
+#endif
 	} else {
 		/* some file systems cannot sync a directory, and say so by EINVAL: nothing is lost that they could keep */
 		if (fsync(fd) != 0 && errno != EINVAL)

@@ -84,11 +84,11 @@ static const struct {
 	int fault[9];
 } can[CALLS] = {
 	[MEMORY] = { "an allocation", { ENOMEM } },
-	[OPEN] = { "open", { EIO, EINTR, EMFILE, ENOSPC, EDQUOT } },
+	[OPEN] = { "open", { EIO, EINTR, EMFILE, EACCES, ENOSPC, EDQUOT } },
 	[READ] = { "pread", { EIO, EINTR, SHORT_ONE, SHORT_HALF } },
 	[WRITE] = { "pwrite", { ENOSPC, EIO, EDQUOT, EFBIG, EINTR, SHORT_ONE, SHORT_HALF } },
 	[WRITE_SYNCED] = { "pwritev2", { ENOSPC, EIO, EDQUOT, EFBIG, EINTR, SHORT_ONE, SHORT_HALF, EOPNOTSUPP } },
-	[SYNC] = { "fsync, fdatasync", { EIO, ENOSPC, EDQUOT, EINTR } },
+	[SYNC] = { "fsync, fdatasync, syncfs", { EIO, ENOSPC, EDQUOT, EINTR } },
 	[STAT] = { "stat, fstat, lstat", { EIO, EACCES } },
 	[LOCK] = { "fcntl", { EINTR, ENOLCK, EIO } },
 	[LINK] = { "link, linkat", { EIO, ENOSPC, EDQUOT } },
@@ -240,6 +240,7 @@ ssize_t REAL_SIZED(pread)(int fd, void *bytes, size_t len, off_t offset);
 ssize_t REAL_SIZED(pwrite)(int fd, const void *bytes, size_t len, off_t offset);
 ssize_t REAL_PWRITEV2(int fd, const struct iovec *part, int parts, off_t offset, int flags);
 int __real_fsync(int fd);
+int __real_syncfs(int fd);
 int __real_fdatasync(int fd);
 int REAL_SIZED(fstat)(int fd, struct stat *st);
 int REAL_SIZED(stat)(const char *path, struct stat *st);
@@ -268,6 +269,7 @@ ssize_t WRAP_SIZED(pread)(int fd, void *bytes, size_t len, off_t offset);
 ssize_t WRAP_SIZED(pwrite)(int fd, const void *bytes, size_t len, off_t offset);
 ssize_t WRAP_PWRITEV2(int fd, const struct iovec *part, int parts, off_t offset, int flags);
 int __wrap_fsync(int fd);
+int __wrap_syncfs(int fd);
 int __wrap_fdatasync(int fd);
 int WRAP_SIZED(fstat)(int fd, struct stat *st);
 int WRAP_SIZED(stat)(const char *path, struct stat *st);
@@ -511,6 +513,20 @@ int
 __wrap_fdatasync(int fd)
 {
 	return synced(fd, __real_fdatasync);
+}
+
+/* The way where a directory cannot be opened: what else it syncs is not counted on. */
+int
+__wrap_syncfs(int fd)
+{
+	if (fails(SYNC) || __real_syncfs(fd) != 0)
+		return -1;
+	name_unsynced = false;
+	if (records()) {
+		cut_directory_synced();
+		happened();
+	}
+	return 0;
 }
 
 int
