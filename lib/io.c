@@ -552,9 +552,10 @@ otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err)
 	if (replace && lstat(f->path, &old) == 0) {
 		if (!S_ISREG(old.st_mode))
 			return otr__fail(err, OTR_E_EXISTS, "", "exists and is not a regular file");
-		(void)fchmod(f->fd, old.st_mode & 07777);            /* kept where permitted */
+		/* owner and mode are kept where permitted: only root may give files away, and the bits of another owner's rights go with him */
 		if (fchown(f->fd, old.st_uid, old.st_gid) != 0)
-			(void)0;                                     /* likewise: only root may give files away */
+			old.st_mode &= 0777;
+		(void)fchmod(f->fd, old.st_mode & 07777);
 	}
 	if (fsync(f->fd) != 0)
 		return otr__fail_sys(err, errno, "cannot sync");

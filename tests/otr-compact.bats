@@ -459,3 +459,18 @@ PY
 	refuse 5 'pages of 4096 bytes, more than the file may have' otr-compact --drop-history --downsample 3s --older-than 2026-01-01 b.otr
 	cmp a.otr b.otr
 }
+
+@test "the bits of another owner's rights do not stay where the owner cannot be kept; the others do" {
+	[ "$(id -u)" -eq 0 ] || skip "only root gives files away"
+	needs setpriv
+	setpriv --bounding-set=-chown true || skip "no way to be without root's rights"
+	pump a.otr
+	chown 1:2 a.otr
+	chmod 6666 a.otr
+	expect 0 setpriv --bounding-set=-chown otr-compact a.otr
+	[ "$(stat -c '%a %u' a.otr)" = '666 0' ]
+	chown 1:2 a.otr
+	chmod 640 a.otr
+	expect 0 otr-compact a.otr
+	[ "$(stat -c '%a %u %g' a.otr)" = '640 1 2' ]
+}
