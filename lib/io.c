@@ -18,6 +18,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +32,8 @@
 
 #define NAME_ATTEMPTS 100
 #define PROC_ROOM 32             /* /proc/self/fd/ and a number */
+#define LIST_NAME "system.posix_acl_access"
+#define LIST_ROOM 4096           /* 511 entries */
 
 struct file {
 	int fd;
@@ -541,6 +546,34 @@ link_into_place(struct file *f, struct otr_error *err)
 	return OTR_OK;
 }
 
+/*
+ * Owner, mode and access list of the file that is replaced, where permitted: only root may give files away, and the bits of another owner's rights go with him.  Without its list
+ * the mask in its mode would be the group's rights, and with the list that a directory gives to new files others would be let in.
+ */
+static void
+keep_rights(int fd, const char *path, const struct stat *old)
+{
+	mode_t mode = old->st_mode & 07777;
+#ifdef __linux__
+	char list[LIST_ROOM];
+	ssize_t len = getxattr(path, LIST_NAME, list, sizeof list);
+
+	if (len < 0 && errno == ERANGE)
+		mode &= ~(mode_t)S_IRWXG;
+	if (fremovexattr(fd, LIST_NAME) != 0 && fgetxattr(fd, LIST_NAME, NULL, 0) > 0)
+		mode &= ~(mode_t)S_IRWXG;
+#else
+	(void)path;
+#endif
+	if (fchown(fd, old->st_uid, old->st_gid) != 0)
+		mode &= 0777;
+	(void)fchmod(fd, mode);
+#ifdef __linux__
+	if (len > 0 && fsetxattr(fd, LIST_NAME, list, (size_t)len, 0) != 0)
+		(void)fchmod(fd, mode & ~(mode_t)S_IRWXG);
+#endif
+}
+
 enum otr_status
 otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err)
 {
@@ -552,10 +585,7 @@ otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err)
 	if (replace && lstat(f->path, &old) == 0) {
 		if (!S_ISREG(old.st_mode))
 			return otr__fail(err, OTR_E_EXISTS, "", "exists and is not a regular file");
-		/* owner and mode are kept where permitted: only root may give files away, and the bits of another owner's rights go with him */
-		if (fchown(f->fd, old.st_uid, old.st_gid) != 0)
-			old.st_mode &= 0777;
-		(void)fchmod(f->fd, old.st_mode & 07777);
+		keep_rights(f->fd, f->path, &old);
 	}
 	if (fsync(f->fd) != 0)
 		return otr__fail_sys(err, errno, "cannot sync");

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,7 +96,7 @@ static const struct {
 	[RENAME] = { "rename", { EIO, ENOSPC, EDQUOT } },
 	[UNLINK] = { "unlink", { EIO } },
 	[CLOSE] = { "close", { EIO, EINTR } },
-	[MODE] = { "fchmod, fchown", { EPERM, EIO } },
+	[MODE] = { "fchmod, fchown, xattr", { EPERM, EIO } },
 	[CLOCK] = { "clock_gettime", { EINVAL } },
 	[PAUSE] = { "nanosleep", { EINTR } },
 	[RANDOM] = { "read of /dev/urandom", { EIO, EINTR, SHORT_ONE, SHORT_HALF } },
@@ -251,6 +252,10 @@ int __real_rename(const char *from, const char *to);
 int __real_unlink(const char *path);
 int __real_fchmod(int fd, mode_t mode);
 int __real_fchown(int fd, uid_t user, gid_t group);
+ssize_t __real_getxattr(const char *path, const char *name, void *value, size_t room);
+ssize_t __real_fgetxattr(int fd, const char *name, void *value, size_t room);
+int __real_fsetxattr(int fd, const char *name, const void *value, size_t len, int flags);
+int __real_fremovexattr(int fd, const char *name);
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __real_nanosleep(const struct timespec *wait, struct timespec *left);
 
@@ -280,6 +285,10 @@ int __wrap_rename(const char *from, const char *to);
 int __wrap_unlink(const char *path);
 int __wrap_fchmod(int fd, mode_t mode);
 int __wrap_fchown(int fd, uid_t user, gid_t group);
+ssize_t __wrap_getxattr(const char *path, const char *name, void *value, size_t room);
+ssize_t __wrap_fgetxattr(int fd, const char *name, void *value, size_t room);
+int __wrap_fsetxattr(int fd, const char *name, const void *value, size_t len, int flags);
+int __wrap_fremovexattr(int fd, const char *name);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_nanosleep(const struct timespec *wait, struct timespec *left);
 
@@ -606,6 +615,30 @@ int
 __wrap_fchown(int fd, uid_t user, gid_t group)
 {
 	return fails(MODE) ? -1 : __real_fchown(fd, user, group);
+}
+
+ssize_t
+__wrap_getxattr(const char *path, const char *name, void *value, size_t room)
+{
+	return fails(MODE) ? -1 : __real_getxattr(path, name, value, room);
+}
+
+ssize_t
+__wrap_fgetxattr(int fd, const char *name, void *value, size_t room)
+{
+	return fails(MODE) ? -1 : __real_fgetxattr(fd, name, value, room);
+}
+
+int
+__wrap_fsetxattr(int fd, const char *name, const void *value, size_t len, int flags)
+{
+	return fails(MODE) ? -1 : __real_fsetxattr(fd, name, value, len, flags);
+}
+
+int
+__wrap_fremovexattr(int fd, const char *name)
+{
+	return fails(MODE) ? -1 : __real_fremovexattr(fd, name);
 }
 
 int
