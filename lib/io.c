@@ -437,7 +437,7 @@ temporary_name(const char *path, int *failure)
  * name through /proc, so that has to be there.
  */
 static int
-open_unnamed(const char *path)
+open_unnamed(const char *path, mode_t mode)
 {
 #ifdef O_TMPFILE
 	char *dir = directory_of(path), at[PROC_ROOM];
@@ -446,7 +446,7 @@ open_unnamed(const char *path)
 
 	if (dir == NULL)
 		return -1;
-	fd = open_again(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	fd = open_again(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 	free(dir);
 	if (fd < 0)
 		return -1;
@@ -455,7 +455,7 @@ open_unnamed(const char *path)
 		return fd;
 	(void)close(fd);
 #else
-	(void)path;
+	(void)path; (void)mode;
 #endif
 	return -1;
 }
@@ -475,7 +475,10 @@ otr__io_create(const char *path, struct otr_io *io, struct otr_error *err)
 {
 	char *name = NULL;
 	struct file *f;
-	int fd = open_unnamed(path), attempt, failure = 0;
+	struct stat old;
+	/* what replaces a file gets the mode of it with its name: before that it is for nobody else, as that file may be */
+	mode_t mode = lstat(path, &old) != 0 && errno == ENOENT ? 0666 : 0600;
+	int fd = open_unnamed(path, mode), attempt, failure = 0;
 	bool unnamed = fd >= 0;
 
 	for (attempt = 0; attempt < NAME_ATTEMPTS && fd < 0; attempt++) {
@@ -483,7 +486,7 @@ otr__io_create(const char *path, struct otr_io *io, struct otr_error *err)
 		name = temporary_name(path, &failure);
 		if (name == NULL)
 			break;
-		fd = open_again(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+		fd = open_again(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 		failure = errno;
 		if (fd < 0 && failure != EEXIST)
 			break;

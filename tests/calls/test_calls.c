@@ -184,6 +184,7 @@ static struct {
 } state[FD_MAX];
 static bool name_unsynced;
 static int order_faults;
+static bool replaces, readable;       /* a file that is there; by one that others can read while it is made, whatever the old one's mode is */
 
 static void
 named(int fd)
@@ -349,6 +350,8 @@ opened(const char *path, int flags, mode_t mode)
 	}
 	if (fails(OPEN))
 		return -1;
+	if (armed && replaces && ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE) && (mode & 077) != 0)
+		readable = true;
 	fd = REAL_SIZED(open)(path, flags, mode);
 	if (fd >= FD_MAX)
 		abort();
@@ -1156,6 +1159,8 @@ run(const struct scenario *s, long n, unsigned which, bool ever)
 	for_ever = ever;
 	unlink_failed = name_unsynced = false;
 	order_faults = 0;
+	replaces = now->changes == CHANGES_FILE && access(file_path, F_OK) == 0;
+	readable = false;
 	result = 0;
 	old_kernel = s->old_kernel;
 	if (recording) {
@@ -1182,6 +1187,8 @@ check_answer(enum otr_status status)
 	const char *p;
 	bool printable = true;
 
+	if (readable)
+		complain("others can read what is to replace a file before it has that file's mode");
 	if (status == OTR_OK) {
 		if (now->changes == CHANGES_NOTHING && result != right_result)
 			complain("another result, and no error");
