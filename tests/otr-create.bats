@@ -75,6 +75,7 @@ PY
 	usage 'cannot keep all history within a fixed size' otr-create --history all --max-size 10Mi a.otr v
 	usage 'without a max-size' otr-create --history fits a.otr v
 	refuse 2 'at least [0-9]+' otr-create --max-size 32Ki a.otr v
+	refuse 2 'at most 2\^63 - 1' otr-create --max-size 9223372036854775808 a.otr v
 	[ ! -e a.otr ]
 }
 
