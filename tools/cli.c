@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MESSAGE_MAX 3072
+#define MESSAGE_MAX 8192      /* the longest path, of which each byte may be shown as four, and what is said of it */
 #define QUOTE_MAX 40
 
 static const char *program_name = "otr";
@@ -151,7 +151,7 @@ cli_quote(const char *text, size_t len, struct cli_quoted *q)
 static void
 say(const char *label, const char *object, uint64_t line, const char *format, va_list args)
 {
-	char raw[MESSAGE_MAX], shown[MESSAGE_MAX + 1024];
+	char raw[MESSAGE_MAX], shown[4 * MESSAGE_MAX + 2];
 	size_t used, at = 0;
 	int n;
 
