@@ -335,6 +335,7 @@ PY
 	refuse 6 'lock' otr-compact -W 0 a.otr
 	refuse 6 'lock' otr-compact -W 300ms a.otr
 	expect 0 otr-compact a.otr b.otr
+	refuse 6 '^otr-compact: a\.otr: .*lock' otr-compact -f -W 0 b.otr a.otr
 	touch go
 	wait
 	expect 0 otr-compact a.otr
