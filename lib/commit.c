@@ -293,7 +293,9 @@ otr__policies_check(const struct otr_schema *schema, const struct otr_policies *
 
 	if ((unsigned)p->duplicates > OTR_ERROR)
 		return otr__fail(err, OTR_E_ARG, "4.1", "no such duplicate policy: %d", (int)p->duplicates);
-	if (p->has_max_size && (p->max_bytes < least || p->max_bytes > INT64_MAX))
+	if (p->has_max_size && p->max_bytes > INT64_MAX)
+		return otr__fail(err, OTR_E_ARG, "9.4", "a size of %llu bytes: at most 2^63 - 1", (unsigned long long)p->max_bytes);
+	if (p->has_max_size && p->max_bytes < least)
 		return otr__fail(err, OTR_E_ARG, "9.4", "a size of %llu bytes: at least %llu with pages of %lu", (unsigned long long)p->max_bytes,
 		    (unsigned long long)least, (unsigned long)schema->page_bytes);
 	if (p->has_retain && (p->retain_ns < 1 || p->retain_ns > INT64_MAX - 1))

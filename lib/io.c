@@ -18,6 +18,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +32,8 @@
 
 #define NAME_ATTEMPTS 100
 #define PROC_ROOM 32             /* /proc/self/fd/ and a number */
+#define LIST_NAME "system.posix_acl_access"
+#define LIST_ROOM 4096           /* 511 entries */
 
 struct file {
 	int fd;
@@ -184,6 +189,11 @@ file_sync_directory(void *self)
 	fd = open_again(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0) {
 		result = errno;
+#ifdef __linux__
+		/* names may be made where they may not be listed, as in a drop box: then all of the file system is synced, its directories too */
+		if (result == EACCES)
+			result = syncfs(f->fd) == 0 ? 0 : errno;
+#endif
 	} else {
 		/* some file systems cannot sync a directory, and say so by EINVAL: nothing is lost that they could keep */
 		if (fsync(fd) != 0 && errno != EINVAL)
@@ -427,7 +437,7 @@ temporary_name(const char *path, int *failure)
  * name through /proc, so that has to be there.
  */
 static int
-open_unnamed(const char *path)
+open_unnamed(const char *path, mode_t mode)
 {
 #ifdef O_TMPFILE
 	char *dir = directory_of(path), at[PROC_ROOM];
@@ -436,7 +446,7 @@ open_unnamed(const char *path)
 
 	if (dir == NULL)
 		return -1;
-	fd = open_again(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	fd = open_again(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 	free(dir);
 	if (fd < 0)
 		return -1;
@@ -445,7 +455,7 @@ open_unnamed(const char *path)
 		return fd;
 	(void)close(fd);
 #else
-	(void)path;
+	(void)path; (void)mode;
 #endif
 	return -1;
 }
@@ -465,7 +475,10 @@ otr__io_create(const char *path, struct otr_io *io, struct otr_error *err)
 {
 	char *name = NULL;
 	struct file *f;
-	int fd = open_unnamed(path), attempt, failure = 0;
+	struct stat old;
+	/* what replaces a file gets the mode of it with its name: before that it is for nobody else, as that file may be */
+	mode_t mode = lstat(path, &old) != 0 && errno == ENOENT ? 0666 : 0600;
+	int fd = open_unnamed(path, mode), attempt, failure = 0;
 	bool unnamed = fd >= 0;
 
 	for (attempt = 0; attempt < NAME_ATTEMPTS && fd < 0; attempt++) {
@@ -473,7 +486,7 @@ otr__io_create(const char *path, struct otr_io *io, struct otr_error *err)
 		name = temporary_name(path, &failure);
 		if (name == NULL)
 			break;
-		fd = open_again(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+		fd = open_again(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 		failure = errno;
 		if (fd < 0 && failure != EEXIST)
 			break;
@@ -536,6 +549,34 @@ link_into_place(struct file *f, struct otr_error *err)
 	return OTR_OK;
 }
 
+/*
+ * Owner, mode and access list of the file that is replaced, where permitted: only root may give files away, and the bits of another owner's rights go with him.  Without its list
+ * the mask in its mode would be the group's rights, and with the list that a directory gives to new files others would be let in.
+ */
+static void
+keep_rights(int fd, const char *path, const struct stat *old)
+{
+	mode_t mode = old->st_mode & 07777;
+#ifdef __linux__
+	char list[LIST_ROOM];
+	ssize_t len = getxattr(path, LIST_NAME, list, sizeof list);
+
+	if (len < 0 && errno == ERANGE)
+		mode &= ~(mode_t)S_IRWXG;
+	if (fremovexattr(fd, LIST_NAME) != 0 && fgetxattr(fd, LIST_NAME, NULL, 0) > 0)
+		mode &= ~(mode_t)S_IRWXG;
+#else
+	(void)path;
+#endif
+	if (fchown(fd, old->st_uid, old->st_gid) != 0)
+		mode &= 0777;
+	(void)fchmod(fd, mode);
+#ifdef __linux__
+	if (len > 0 && fsetxattr(fd, LIST_NAME, list, (size_t)len, 0) != 0)
+		(void)fchmod(fd, mode & ~(mode_t)S_IRWXG);
+#endif
+}
+
 enum otr_status
 otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err)
 {
@@ -547,9 +588,7 @@ otr__io_publish(struct otr_io *io, bool replace, struct otr_error *err)
 	if (replace && lstat(f->path, &old) == 0) {
 		if (!S_ISREG(old.st_mode))
 			return otr__fail(err, OTR_E_EXISTS, "", "exists and is not a regular file");
-		(void)fchmod(f->fd, old.st_mode & 07777);            /* kept where permitted */
-		if (fchown(f->fd, old.st_uid, old.st_gid) != 0)
-			(void)0;                                     /* likewise: only root may give files away */
+		keep_rights(f->fd, f->path, &old);
 	}
 	if (fsync(f->fd) != 0)
 		return otr__fail_sys(err, errno, "cannot sync");

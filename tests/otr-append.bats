@@ -573,3 +573,39 @@ for i in range(200000):
 	otr-dump -N a.otr >out
 	same $'2023-11-14T00:00:00Z,5,,\n2023-11-15T00:00:00Z,6,1,2\n2023-11-16T22:13:20Z,7,,' out
 }
+
+@test "a limit of the size of files (ulimit -f) is an error of the write: 5 and a word, the file as it was, nothing left behind" {
+	pump a.otr 20000
+	seq 1701300000 1701319999 | sed 's/$/,1,1/' >in.csv
+	sha256sum a.otr >sum
+	local size command
+	for size in 1 8 16; do
+		# in a shell of its own, so that only the tool is under it
+		for command in 'append -N a.otr in.csv' 'compact a.otr' 'compact a.otr b.otr' 'dump -o b.csv a.otr' 'query -w 1m -o b.csv a.otr' \
+			'verify --salvage b.otr a.otr' 'meta a.otr big='"$(printf 'x%.0s' {1..70000})"; do
+			local got=0
+			# shellcheck disable=SC2086
+			(ulimit -f "$size" && exec otr-$command) 2>err || got=$?
+			[ "$got" -eq 5 ] || { echo "status $got of $command, $size KiB"; return 1; }
+			says 'File too large'
+			[ -z "$(find . -name '.*' -type f)" ] && [ ! -e b.otr ] && [ ! -e b.csv ] || { ls -A; return 1; }
+			otr-verify a.otr
+			[ "$(rows a.otr)" -eq 20000 ]
+		done
+	done
+	expect 0 otr-append -N a.otr in.csv
+	[ "$(rows a.otr)" -eq 40000 ]
+}
+
+@test "a slot whose write failed: its message says that its state is unknown, and none says that nothing was committed" {
+	needs strace
+	otr-create a.otr v
+	seq 1700000000 1700000005 | sed 's/$/,1/' >in.csv
+	refuse 5 'state of version 1 unknown' strace -qq -o trace -e inject=pwritev2:error=EIO otr-append -N a.otr in.csv
+	! grep -q 'nothing was committed' err
+	rm a.otr
+	otr-create a.otr v
+	refuse 5 'state of version 3 unknown' strace -qq -o trace -e inject=pwritev2:error=EIO:when=3 otr-append --commit-every 2 -N a.otr in.csv
+	says '4 rows were committed before that, up to version 2'
+	[ "$(rows a.otr)" -eq 4 ]
+}

@@ -335,6 +335,7 @@ PY
 	refuse 6 'lock' otr-compact -W 0 a.otr
 	refuse 6 'lock' otr-compact -W 300ms a.otr
 	expect 0 otr-compact a.otr b.otr
+	refuse 6 '^otr-compact: a\.otr: .*lock' otr-compact -f -W 0 b.otr a.otr
 	touch go
 	wait
 	expect 0 otr-compact a.otr
@@ -468,4 +469,51 @@ PY
 	usage '--progress: has no effect with --no-progress' otr-compact --progress --no-progress a.otr
 	usage '--progress: has no effect with --quiet' otr-compact -q --progress a.otr
 	usage '--progress: has no effect with --dry-run' otr-compact --dry-run --progress a.otr
+}
+
+@test "the bits of another owner's rights do not stay where the owner cannot be kept; the others do" {
+	[ "$(id -u)" -eq 0 ] || skip "only root gives files away"
+	needs setpriv
+	setpriv --bounding-set=-chown true || skip "no way to be without root's rights"
+	pump a.otr
+	chown 1:2 a.otr
+	chmod 6666 a.otr
+	expect 0 setpriv --bounding-set=-chown otr-compact a.otr
+	[ "$(stat -c '%a %u' a.otr)" = '666 0' ]
+	chown 1:2 a.otr
+	chmod 640 a.otr
+	expect 0 otr-compact a.otr
+	[ "$(stat -c '%a %u %g' a.otr)" = '640 1 2' ]
+}
+
+@test "an access list of the file that is replaced stays, and one that the directory gives does not come: nobody else is let in, nobody locked out" {
+	cat >rights.py <<'PY'
+import os, struct, subprocess, sys
+def pack(*entries):
+    return struct.pack('<I', 2) + b''.join(struct.pack('<HHI', *e) for e in entries)
+def mode_of(path):
+    return os.stat(path).st_mode & 0o777
+ANY, ACCESS, DEFAULT = 0xffffffff, 'system.posix_acl_access', 'system.posix_acl_default'
+# the owner and the user 65534 read and write, the group nothing: the mask is what the mode shows as the group's
+listed = pack((1, 6, ANY), (2, 6, 65534), (4, 0, ANY), (16, 6, ANY), (32, 0, ANY))
+try:
+    os.setxattr('a.otr', ACCESS, listed)
+except OSError:
+    sys.exit(77)
+for command in (['otr-compact', 'a.otr'], ['otr-compact', '-f', 'b.otr', 'a.otr'], ['otr-create', '-f', 'a.otr', 'v']):
+    subprocess.check_call(command)
+    assert os.getxattr('a.otr', ACCESS) == listed and mode_of('a.otr') == 0o660, command
+os.mkdir('d')
+os.rename('b.otr', 'd/b.otr')
+os.chmod('d/b.otr', 0o660)
+os.setxattr('d', DEFAULT, pack((1, 7, ANY), (2, 7, 65534), (4, 5, ANY), (16, 7, ANY), (32, 5, ANY)))
+subprocess.check_call(['otr-compact', 'd/b.otr'])
+assert ACCESS not in os.listxattr('d/b.otr') and mode_of('d/b.otr') == 0o660, os.listxattr('d/b.otr')
+PY
+	pump a.otr
+	pump b.otr
+	local got=0
+	python3 rights.py || got=$?
+	[ "$got" -ne 77 ] || skip "no access lists on this file system"
+	[ "$got" -eq 0 ]
 }

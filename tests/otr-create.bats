@@ -75,6 +75,7 @@ PY
 	usage 'cannot keep all history within a fixed size' otr-create --history all --max-size 10Mi a.otr v
 	usage 'without a max-size' otr-create --history fits a.otr v
 	refuse 2 'at least [0-9]+' otr-create --max-size 32Ki a.otr v
+	refuse 2 'at most 2\^63 - 1' otr-create --max-size 9223372036854775808 a.otr v
 	[ ! -e a.otr ]
 }
 
@@ -257,4 +258,29 @@ PY
 	usage 'more than 64' otr-create b.otr "${columns[@]}" one:more
 	refuse 2 '' otr-create --meta "a=$(head -c 120000 /dev/zero | tr '\0' x)" b.otr "$(head -c 300 /dev/zero | tr '\0' x)"
 	[ ! -e b.otr ]
+}
+
+@test "in a directory that may be written but not listed: made, appended to and compacted, status 0; nothing is left behind" {
+	local -a without=()
+	# root passes by the bits of the mode unless that is taken from it
+	if [ "$(id -u)" -eq 0 ]; then
+		needs setpriv
+		without=(setpriv --bounding-set=-dac_override,-dac_read_search)
+		"${without[@]}" true || skip "no way to be without root's rights"
+	fi
+	mkdir box
+	chmod 333 box
+	! "${without[@]}" ls box 2>/dev/null
+	expect 0 "${without[@]}" otr-create box/a.otr v
+	echo 1700000000,1 >in.csv
+	expect 0 "${without[@]}" otr-append -N --print-version box/a.otr in.csv
+	same 1 out
+	expect 0 "${without[@]}" otr-compact box/a.otr
+	expect 0 "${without[@]}" otr-compact box/a.otr box/b.otr
+	expect 0 "${without[@]}" otr-verify --salvage box/c.otr box/a.otr
+	expect 0 "${without[@]}" otr-create -f box/c.otr w
+	expect 0 "${without[@]}" otr-dump -o box/d.csv box/a.otr
+	chmod 755 box
+	[ "$(ls -A box)" = "$(printf '%s\n' a.otr b.otr c.otr d.csv)" ]
+	sound box/a.otr box/b.otr box/c.otr
 }

@@ -342,3 +342,18 @@ PY
 @test "-o never replaces a FILE that is read, under any name" {
 	never_onto_itself otr-dump
 }
+
+@test "of a path as long as can be the message still says what is wrong" {
+	local part path=.
+	printf -v part '/%0199d' 0
+	while [ "${#path}" -lt 3800 ]; do
+		path+=$part
+	done
+	refuse 5 '0: cannot open: No such file or directory$' otr-dump "$path"
+	printf -v part '/%s' "$(printf '\377%.0s' {1..199})"
+	path=.
+	while [ "${#path}" -lt 3800 ]; do
+		path+=$part
+	done
+	refuse 5 'xff: cannot open: No such file or directory$' otr-dump "$path"
+}

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGE_MAX 3072
+#define MESSAGE_MAX 8192      /* the longest path, of which each byte may be shown as four, and what is said of it */
 #define QUOTE_MAX 40
 #define LINE_MAX_WIDTH 79
 
@@ -30,6 +30,8 @@ cli_start(const char *program)
 	static const int place[] = { O_WRONLY, O_RDONLY, O_RDONLY };
 
 	program_name = program;
+	/* a limit of the size of files is to be an error of the write, with a message and nothing left behind; and it dies of no signal nobody sent */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", place[fd]) != fd)
 			_exit(CLI_SYSTEM);           /* nowhere to say it, perhaps */
@@ -192,7 +194,7 @@ write_whole(const char *text, size_t len)
 static void
 say(const char *label, const char *object, uint64_t line, const char *format, va_list args)
 {
-	char shown[MESSAGE_MAX + 1024];
+	char shown[4 * MESSAGE_MAX + 2];
 	size_t used = compose(shown, sizeof shown - 1, label, object, line, format, args);
 
 	cli_line_end();
@@ -203,7 +205,7 @@ say(const char *label, const char *object, uint64_t line, const char *format, va
 void
 cli_line(const char *object, const char *format, ...)
 {
-	char shown[MESSAGE_MAX + 1024], line[2 * (LINE_MAX_WIDTH + 1)];
+	char shown[4 * MESSAGE_MAX + 2], line[2 * (LINE_MAX_WIDTH + 1)];
 	size_t used, width;
 	va_list args;
 

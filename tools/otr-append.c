@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
@@ -61,6 +62,7 @@ struct run {
 	struct otr_writer *writer;
 	struct out out;
 	bool streaming, mapped;
+	bool unknown;                            /* a commit failed when it may have been durable already: its message says so */
 	uint64_t pending;                        /* rows of the commit being made, but for pieces of it that are durable */
 	uint64_t given;                          /* all rows of it: by this the library counts them */
 	int64_t deadline;                        /* of it, on the monotonic clock */
@@ -422,10 +424,11 @@ tell_duplicate(const struct run *r, const struct otr_error *err)
 }
 
 static int
-refused(const struct run *r, const struct otr_error *err)
+refused(struct run *r, const struct otr_error *err)
 {
 	if (err->status == OTR_E_DUPLICATE)
 		return tell_duplicate(r, err);
+	r->unknown = strncmp(err->text, "state of version ", 17) == 0;
 	if (err->status == OTR_E_LIMIT && err->spec[0] == '\0') {        /* no limit of the format: the memory for disorder */
 		cli_error(r->o->path, 0, "%s (sort the input with sort -n, or --commit-every, or more --sort-mem)", err->text);
 		return CLI_INPUT;
@@ -574,15 +577,19 @@ summarize(const struct run *r)
 	    (unsigned long long)r->added, (unsigned long long)r->replaced, (unsigned long long)r->skipped, (unsigned long long)r->version);
 }
 
-/* What stands in the file after the input was refused or ended by a signal. */
+/* What stands in the file after the input was refused or, number, ended by a signal.  Of a commit whose state is unknown nothing is said here. */
 static void
-tell_committed(const struct run *r)
+tell_committed(const struct run *r, int number)
 {
-	if (r->commits == 0)
-		cli_error(r->o->path, 0, "nothing was committed");
-	else
-		cli_error(r->o->path, 0, "%llu rows were committed, up to version %llu", (unsigned long long)r->committed,
-		    (unsigned long long)r->version);
+	char ended[40] = "";
+
+	if (number != 0)
+		(void)snprintf(ended, sizeof ended, "ended by signal %d; ", number);
+	if (r->commits > 0)
+		cli_error(r->o->path, 0, "%s%llu rows were committed%s, up to version %llu", ended, (unsigned long long)r->committed,
+		    r->unknown ? " before that" : "", (unsigned long long)r->version);
+	else if (!r->unknown)
+		cli_error(r->o->path, 0, "%snothing was committed", ended);
 }
 
 static void
@@ -593,11 +600,7 @@ end_by_signal(struct run *r, int status)
 	if (status == CLI_OK && r->streaming && r->pending > 0)
 		status = commit(r);
 	otr_writer_close(r->writer);
-	if (r->commits == 0)
-		cli_error(r->o->path, 0, "ended by signal %d; nothing was committed", number);
-	else
-		cli_error(r->o->path, 0, "ended by signal %d; %llu rows were committed, up to version %llu", number,
-		    (unsigned long long)r->committed, (unsigned long long)r->version);
+	tell_committed(r, number);
 	cli_die_of(number);
 }
 
@@ -630,7 +633,7 @@ append(struct opts *o)
 	if (status == CLI_OK && o->print_version && r.commits == 0)
 		out_format(&r.out, "%llu\n", (unsigned long long)r.version);
 	if (status != CLI_OK)
-		tell_committed(&r);
+		tell_committed(&r, 0);
 	else if (o->verbose)
 		summarize(&r);
 out:

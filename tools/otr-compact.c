@@ -248,7 +248,8 @@ failed(const struct opts *o, const struct otr_error *err)
 		cli_error(o->out, 0, "exists (--force replaces a regular file)");
 		return CLI_SYSTEM;
 	}
-	return cli_failed(err->status == OTR_E_EXISTS || (err->status == OTR_E_ARG && o->out != NULL) ? o->out : o->in, err);
+	/* with OUT no lock is taken but that of what it replaces */
+	return cli_failed(err->status == OTR_E_EXISTS || ((err->status == OTR_E_ARG || err->status == OTR_E_BUSY) && o->out != NULL) ? o->out : o->in, err);
 }
 
 static int

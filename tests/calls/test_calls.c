@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,18 +85,18 @@ static const struct {
 	int fault[9];
 } can[CALLS] = {
 	[MEMORY] = { "an allocation", { ENOMEM } },
-	[OPEN] = { "open", { EIO, EINTR, EMFILE, ENOSPC, EDQUOT } },
+	[OPEN] = { "open", { EIO, EINTR, EMFILE, EACCES, ENOSPC, EDQUOT } },
 	[READ] = { "pread", { EIO, EINTR, SHORT_ONE, SHORT_HALF } },
 	[WRITE] = { "pwrite", { ENOSPC, EIO, EDQUOT, EFBIG, EINTR, SHORT_ONE, SHORT_HALF } },
 	[WRITE_SYNCED] = { "pwritev2", { ENOSPC, EIO, EDQUOT, EFBIG, EINTR, SHORT_ONE, SHORT_HALF, EOPNOTSUPP } },
-	[SYNC] = { "fsync, fdatasync", { EIO, ENOSPC, EDQUOT, EINTR } },
+	[SYNC] = { "fsync, fdatasync, syncfs", { EIO, ENOSPC, EDQUOT, EINTR } },
 	[STAT] = { "stat, fstat, lstat", { EIO, EACCES } },
 	[LOCK] = { "fcntl", { EINTR, ENOLCK, EIO } },
 	[LINK] = { "link, linkat", { EIO, ENOSPC, EDQUOT } },
 	[RENAME] = { "rename", { EIO, ENOSPC, EDQUOT } },
 	[UNLINK] = { "unlink", { EIO } },
 	[CLOSE] = { "close", { EIO, EINTR } },
-	[MODE] = { "fchmod, fchown", { EPERM, EIO } },
+	[MODE] = { "fchmod, fchown, xattr", { EPERM, EIO } },
 	[CLOCK] = { "clock_gettime", { EINVAL } },
 	[PAUSE] = { "nanosleep", { EINTR } },
 	[RANDOM] = { "read of /dev/urandom", { EIO, EINTR, SHORT_ONE, SHORT_HALF } },
@@ -183,6 +184,7 @@ static struct {
 } state[FD_MAX];
 static bool name_unsynced;
 static int order_faults;
+static bool replaces, readable;       /* a file that is there; by one that others can read while it is made, whatever the old one's mode is */
 
 static void
 named(int fd)
@@ -240,6 +242,7 @@ ssize_t REAL_SIZED(pread)(int fd, void *bytes, size_t len, off_t offset);
 ssize_t REAL_SIZED(pwrite)(int fd, const void *bytes, size_t len, off_t offset);
 ssize_t REAL_PWRITEV2(int fd, const struct iovec *part, int parts, off_t offset, int flags);
 int __real_fsync(int fd);
+int __real_syncfs(int fd);
 int __real_fdatasync(int fd);
 int REAL_SIZED(fstat)(int fd, struct stat *st);
 int REAL_SIZED(stat)(const char *path, struct stat *st);
@@ -250,6 +253,10 @@ int __real_rename(const char *from, const char *to);
 int __real_unlink(const char *path);
 int __real_fchmod(int fd, mode_t mode);
 int __real_fchown(int fd, uid_t user, gid_t group);
+ssize_t __real_getxattr(const char *path, const char *name, void *value, size_t room);
+ssize_t __real_fgetxattr(int fd, const char *name, void *value, size_t room);
+int __real_fsetxattr(int fd, const char *name, const void *value, size_t len, int flags);
+int __real_fremovexattr(int fd, const char *name);
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __real_nanosleep(const struct timespec *wait, struct timespec *left);
 
@@ -268,6 +275,7 @@ ssize_t WRAP_SIZED(pread)(int fd, void *bytes, size_t len, off_t offset);
 ssize_t WRAP_SIZED(pwrite)(int fd, const void *bytes, size_t len, off_t offset);
 ssize_t WRAP_PWRITEV2(int fd, const struct iovec *part, int parts, off_t offset, int flags);
 int __wrap_fsync(int fd);
+int __wrap_syncfs(int fd);
 int __wrap_fdatasync(int fd);
 int WRAP_SIZED(fstat)(int fd, struct stat *st);
 int WRAP_SIZED(stat)(const char *path, struct stat *st);
@@ -278,6 +286,10 @@ int __wrap_rename(const char *from, const char *to);
 int __wrap_unlink(const char *path);
 int __wrap_fchmod(int fd, mode_t mode);
 int __wrap_fchown(int fd, uid_t user, gid_t group);
+ssize_t __wrap_getxattr(const char *path, const char *name, void *value, size_t room);
+ssize_t __wrap_fgetxattr(int fd, const char *name, void *value, size_t room);
+int __wrap_fsetxattr(int fd, const char *name, const void *value, size_t len, int flags);
+int __wrap_fremovexattr(int fd, const char *name);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_nanosleep(const struct timespec *wait, struct timespec *left);
 
@@ -338,6 +350,8 @@ opened(const char *path, int flags, mode_t mode)
 	}
 	if (fails(OPEN))
 		return -1;
+	if (armed && replaces && ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE) && (mode & 077) != 0)
+		readable = true;
 	fd = REAL_SIZED(open)(path, flags, mode);
 	if (fd >= FD_MAX)
 		abort();
@@ -513,6 +527,20 @@ __wrap_fdatasync(int fd)
 	return synced(fd, __real_fdatasync);
 }
 
+/* The way where a directory cannot be opened: what else it syncs is not counted on. */
+int
+__wrap_syncfs(int fd)
+{
+	if (fails(SYNC) || __real_syncfs(fd) != 0)
+		return -1;
+	name_unsynced = false;
+	if (records()) {
+		cut_directory_synced();
+		happened();
+	}
+	return 0;
+}
+
 int
 WRAP_SIZED(fstat)(int fd, struct stat *st)
 {
@@ -590,6 +618,30 @@ int
 __wrap_fchown(int fd, uid_t user, gid_t group)
 {
 	return fails(MODE) ? -1 : __real_fchown(fd, user, group);
+}
+
+ssize_t
+__wrap_getxattr(const char *path, const char *name, void *value, size_t room)
+{
+	return fails(MODE) ? -1 : __real_getxattr(path, name, value, room);
+}
+
+ssize_t
+__wrap_fgetxattr(int fd, const char *name, void *value, size_t room)
+{
+	return fails(MODE) ? -1 : __real_fgetxattr(fd, name, value, room);
+}
+
+int
+__wrap_fsetxattr(int fd, const char *name, const void *value, size_t len, int flags)
+{
+	return fails(MODE) ? -1 : __real_fsetxattr(fd, name, value, len, flags);
+}
+
+int
+__wrap_fremovexattr(int fd, const char *name)
+{
+	return fails(MODE) ? -1 : __real_fremovexattr(fd, name);
 }
 
 int
@@ -1107,6 +1159,8 @@ run(const struct scenario *s, long n, unsigned which, bool ever)
 	for_ever = ever;
 	unlink_failed = name_unsynced = false;
 	order_faults = 0;
+	replaces = now->changes == CHANGES_FILE && access(file_path, F_OK) == 0;
+	readable = false;
 	result = 0;
 	old_kernel = s->old_kernel;
 	if (recording) {
@@ -1133,6 +1187,8 @@ check_answer(enum otr_status status)
 	const char *p;
 	bool printable = true;
 
+	if (readable)
+		complain("others can read what is to replace a file before it has that file's mode");
 	if (status == OTR_OK) {
 		if (now->changes == CHANGES_NOTHING && result != right_result)
 			complain("another result, and no error");
