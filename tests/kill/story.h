@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -288,6 +289,7 @@ struct teller {
 	const char *path;
 	int out;                       /* the pipe */
 	unsigned id, k;
+	struct op *intent;             /* NULL, or where it writes what it is about to do, for the parent to read */
 	bool round_robin, pauses, large;
 	uint64_t version;              /* that it saw last */
 };
@@ -428,6 +430,8 @@ teller_writes(struct teller *w)
 			teller_fails("otr_writer_open", &err);
 		if (w->version == 0)
 			w->version = otr_writer_version(writer);
+		if (w->intent != NULL)
+			*w->intent = o;
 		if (teller_does(writer, w->path, &o, &version, &committed, &err) != OTR_OK)
 			teller_fails(text, &err);
 		if (committed)
@@ -755,11 +759,36 @@ story_orders(const struct story *s, const struct told *found, uint64_t newest, c
 }
 
 /*
- * The file after its writers died: the version is the last acknowledged, or one more for each of them, and rows, metadata, an older version and otr_verify are as they
- * should be.  The model follows.  surely: how many of the first acknowledgements came before the end of the power, so that names are certain.
+ * A commit that its writer was never told of, since it died, and that others' commits then pruned from the log, is known by what the writer was about to do.  It made no
+ * other commit after it.  The number of such versions.
  */
-static inline void
-story_check(struct story *s, const struct ack *ack, size_t acks, size_t surely, unsigned writers)
+static inline unsigned
+story_intents(const struct story *s, struct told *found, const struct otr_info *info, const struct op *intent, unsigned writers)
+{
+	unsigned n = 0, i;
+	uint64_t u, w;
+
+	for (u = s->last + 1; u < info->oldest_version && u <= info->version; u++)
+		for (i = 0; i < writers && !found[u].known; i++) {
+			bool is = intent[i].kind != '\0';
+
+			for (w = s->last + 1; w <= info->version && is; w++)
+				is = !found[w].known || !(op_equal(&found[w].op, &intent[i]) || (w > u && found[w].op.id == intent[i].id));
+			if (!is)
+				continue;
+			found[u] = (struct told){ .known = true, .op = intent[i] };
+			n++;
+		}
+	return n;
+}
+
+/*
+ * The file after its writers died: the version is the last acknowledged, or one more for each of them, and rows, metadata, an older version and otr_verify are as they
+ * should be.  The model follows.  surely: how many of the first acknowledgements came before the end of the power, so that names are certain.  intent: of each writer, or
+ * NULL if no more than one writes, or few enough that their last commits are in the log.  Returns how many versions are known by an intent alone.
+ */
+static inline unsigned
+story_check(struct story *s, const struct ack *ack, size_t acks, size_t surely, const struct op *intent, unsigned writers)
 {
 	static struct told found[STORY_VERSIONS_MAX];
 	struct otr *file;
@@ -770,6 +799,7 @@ story_check(struct story *s, const struct ack *ack, size_t acks, size_t surely, 
 	const char *notice;
 	uint64_t acked = s->last, told = s->last, u;
 	size_t i, least = 0;
+	unsigned by_intent = 0;
 	bool fallback = false, torn;
 	enum otr_status status;
 	char text[64];
@@ -784,7 +814,7 @@ story_check(struct story *s, const struct ack *ack, size_t acks, size_t surely, 
 	}
 	if (otr_open(s->path, &file, &err) != OTR_OK) {
 		story_complain("cannot be opened", err.text);
-		return;
+		return 0;
 	}
 	for (i = 0; (notice = otr_notice(file, i, &fallback)) != NULL; i++)
 		if (fallback || !story_power)
@@ -800,10 +830,12 @@ story_check(struct story *s, const struct ack *ack, size_t acks, size_t surely, 
 	for (i = 0; i < acks; i++)                        /* those that the history does not keep */
 		if (ack[i].version > s->last && ack[i].version < info.oldest_version && ack[i].version <= info.version)
 			found[ack[i].version] = (struct told){ .known = true, .op = ack[i].op };
+	if (intent != NULL)
+		by_intent = story_intents(s, found, &info, intent, writers);
 	story_orders(s, found, info.version, ack, acks, surely);
 	for (u = s->last + 1; u <= info.version; u++) {
 		if (!found[u].known) {
-			if (!s->torn && u >= info.oldest_version)
+			if (!s->torn && (u >= info.oldest_version || intent != NULL))
 				story_complain("a version is not there", text);
 			continue;
 		}
@@ -829,6 +861,7 @@ out:
 	rows_free(&older);
 	torn = story_verify(s->path, story_power);
 	s->torn = torn;
+	return by_intent;
 }
 
 /* One file that was made in DIR: whole, of the right content.  Its counter. */

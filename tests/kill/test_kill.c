@@ -14,6 +14,8 @@
 
 static char dir[100];
 static bool tools, unnamed_here, unnamed;
+static struct op *intent;                /* [2], shared with the writers */
+static unsigned by_intent;
 static unsigned next_id, commits, acknowledged, unacknowledged, temporaries, left_by_creation, created, replaced;
 static unsigned readers_right, readers_expired, readers_wrong;
 
@@ -177,8 +179,9 @@ cycle(struct story *s, enum what what, unsigned number)
 		start_reader(s, number);       /* before the pipe: it would hold that open while it is stopped */
 	if (pipe(ends) != 0)
 		abort();
+	memset(intent, 0, 2 * sizeof *intent);
 	for (i = 0; i < writers; i++) {
-		struct teller w = { .path = s->path, .out = ends[1], .id = next_id + i, .k = s->next_k, .round_robin = s->round_robin,
+		struct teller w = { .path = s->path, .intent = &intent[i], .out = ends[1], .id = next_id + i, .k = s->next_k, .round_robin = s->round_robin,
 			.pauses = pauses, .large = s->round_robin && story_dice(2) == 0 };
 
 		(void)tap_random(&story_seed);
@@ -191,8 +194,12 @@ cycle(struct story *s, enum what what, unsigned number)
 	}
 	(void)close(ends[1]);
 	story_sleep((long)story_dice(most_us));
-	for (i = 0; i < writers; i++)
+	/* the other one goes on beside what the first has left */
+	for (i = 0; i < writers; i++) {
+		if (i > 0)
+			story_sleep((long)story_dice(800));
 		story_kill(pid[i]);
+	}
 	ack = story_acks(ends[0], &acks);
 	(void)close(ends[0]);
 	if (what == CREATE) {
@@ -204,7 +211,7 @@ cycle(struct story *s, enum what what, unsigned number)
 		created += (unsigned)acks;
 		replaced += what == CREATE && how == CREATE_OVER;
 	} else {
-		story_check(s, ack, acks, acks, writers);
+		by_intent += story_check(s, ack, acks, acks, intent, writers);
 		temporaries += story_temporaries(dir);
 		commits += (unsigned)(s->last - before);
 		acknowledged += (unsigned)acks;
@@ -270,6 +277,9 @@ main(void)
 		cycles = (unsigned)strtoul(env, NULL, 10);
 	begin_in(tmp != NULL ? tmp : "/tmp");
 	story_prepare();
+	intent = mmap(NULL, 2 * sizeof *intent, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (intent == MAP_FAILED)
+		abort();
 	s = story_begin(dir, files++);
 	for (i = 0; i < cycles && story_bad == 0; i++) {
 		static const enum what plan[10] = { WRITE, WRITE_BY_TOOLS, WRITE, WRITE_TWICE, WRITE, CREATE, WRITE, WRITE_BESIDE_READER, WRITE, COMPACT };
@@ -300,8 +310,8 @@ main(void)
 		CHECK(left_by_creation == 0, "P9: no temporary file is left by a killed creation");
 	else
 		printf("ok %d - P9: no temporary file is left # SKIP no O_TMPFILE in %s\n", ++tap_count, dir);
-	printf("# %u cycles, %u files, %u commits, %u acknowledged, %u that were not; %u creations, %u of them over a file; readers: %u right, %u expired; %u second names left\n",
-	    i, files, commits, acknowledged, unacknowledged, created, replaced, readers_right, readers_expired, temporaries);
+	printf("# %u cycles, %u files, %u commits, %u acknowledged, %u that were not, %u of them pruned by another writer; %u creations, %u of them over a file; readers: %u right, %u expired; %u second names left\n",
+	    i, files, commits, acknowledged, unacknowledged, by_intent, created, replaced, readers_right, readers_expired, temporaries);
 	if (!tools)
 		printf("# OTR_BIN is not set: without the tools\n");
 	story_end(s);

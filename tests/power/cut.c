@@ -226,7 +226,7 @@ cut(struct story *s, enum what what, unsigned number)
 		temporaries += story_check_creations(mount_at, next_id, how, s, ack, acks, surely);
 		created += (unsigned)acks;
 	} else {
-		story_check(s, ack, acks, surely, writers);
+		(void)story_check(s, ack, acks, surely, NULL, writers);        /* all went at once */
 		temporaries += story_temporaries(mount_at);
 		torn += s->torn;
 		commits += (unsigned)(s->last - before);
