@@ -580,12 +580,12 @@ for i in range(200000):
 	sha256sum a.otr >sum
 	local size command
 	for size in 1 8 16; do
-		# in a shell of its own, so that only the tool is under it
+		# in a shell of its own, so that only the tool is under it; what a build for coverage counts would not fit either, and take what was counted before with it
 		for command in 'append -N a.otr in.csv' 'compact a.otr' 'compact a.otr b.otr' 'dump -o b.csv a.otr' 'query -w 1m -o b.csv a.otr' \
 			'verify --salvage b.otr a.otr' 'meta a.otr big='"$(printf 'x%.0s' {1..70000})"; do
 			local got=0
 			# shellcheck disable=SC2086
-			(ulimit -f "$size" && exec otr-$command) 2>err || got=$?
+			(ulimit -f "$size" && exec env GCOV_PREFIX=/dev/null otr-$command) 2>err || got=$?
 			[ "$got" -eq 5 ] || { echo "status $got of $command, $size KiB"; return 1; }
 			says 'File too large'
 			[ -z "$(find . -name '.*' -type f)" ] && [ ! -e b.otr ] && [ ! -e b.csv ] || { ls -A; return 1; }

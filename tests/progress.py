@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 PATIENCE = 60                  # seconds, after which a line that does not come is missing
@@ -128,16 +129,22 @@ def shown(text):
     return [''.join(line).rstrip() for line in lines if ''.join(line).strip()]
 
 
-def on_terminal(data, want, *command):
-    """The command with stderr on a terminal and rows trickling in until `want` is shown (None: for three seconds), then `data`: all that the terminal got."""
+def on_terminal(data, want, *command, fifo=False, typed=False, stdout=subprocess.DEVNULL):
+    """The command with stderr on a terminal and rows trickling in until `want` is shown (None: for three seconds), then `data`: all that the terminal got.
+
+    The rows come through stdin, a pipe; with fifo through that one, while stdin is the terminal; or, typed, through the terminal."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=theirs)
+    if typed:
+        settings = termios.tcgetattr(theirs)
+        settings[3] &= ~termios.ECHO
+        termios.tcsetattr(theirs, termios.TCSANOW, settings)
+    process = subprocess.Popen(command, stdin=theirs if fifo or typed else subprocess.PIPE, stdout=theirs if stdout is None else stdout, stderr=theirs)
     os.close(theirs)
+    rows = ours if typed else os.open('rows', os.O_WRONLY) if fifo else process.stdin.fileno()
     text, row, begun = '', 1700000000, time.monotonic()
     while time.monotonic() < begun + (PATIENCE if want is not None else 3):
         row += 1
-        process.stdin.write(b'%d,1\n' % row)
-        process.stdin.flush()
+        os.write(rows, b'%d,1\n' % row)
         if select.select([ours], [], [], 0.05)[0]:
             text += os.read(ours, 65536).decode()
             if want is not None and re.search(want, text):
@@ -145,8 +152,11 @@ def on_terminal(data, want, *command):
     else:
         if want is not None:
             fail('not on the terminal: %s\nbut: %r' % (want, text))
-    process.stdin.write(data)
-    process.stdin.close()
+    os.write(rows, data + (b'\x04' if typed else b''))
+    if fifo:
+        os.close(rows)
+    elif not typed:
+        process.stdin.close()
     while True:
         try:
             got = os.read(ours, 65536).decode()
@@ -160,8 +170,8 @@ def on_terminal(data, want, *command):
 
 
 def terminal():
-    """One line that is replaced, and gone in the end; a message stands alone; too wide a name is left out; nothing with -q or --no-progress;
-    with --progress also into a pipe."""
+    """One line that is replaced, and gone in the end; a message stands alone; too wide a name is left out; nothing with -q or --no-progress,
+    over what is typed, or among versions; with --progress also into a pipe."""
     run('otr-create', 'a.otr', 'v')
     status, text = on_terminal(b'', r'\rotr-append: a\.otr: \d+ rows, \d+ rows/s', 'otr-append', '-N', 'a.otr')
     if status != 0 or shown(text) != [] or '\n' in text:
@@ -178,6 +188,16 @@ def terminal():
         status, text = on_terminal(b'', None, 'otr-append', option, '-N', 'a.otr')
         if status != 0 or text != '':
             fail('status %d, with %s: %r' % (status, option, text))
+    os.mkfifo('rows')
+    status, text = on_terminal(b'', r'\rotr-append: a\.otr: \d+ rows, \d+ rows/s', 'otr-append', '-N', 'a.otr', 'rows', fifo=True)
+    if status != 0 or shown(text) != []:
+        fail('status %d, with a fifo: %r' % (status, text))
+    status, text = on_terminal(b'', None, 'otr-append', '-N', 'a.otr', typed=True)
+    if status != 0 or len(shown(text)) != 1 or 'reading from the terminal' not in text:
+        fail('status %d, and over what is typed: %r' % (status, text))
+    status, text = on_terminal(b'', None, 'otr-append', '--print-version', '--commit-every', '1', '-N', 'a.otr', stdout=None)
+    if status != 0 or not all(line.isdigit() for line in shown(text)):
+        fail('status %d, and among versions: %r' % (status, text))
     process = subprocess.Popen(['otr-append', '--progress', '-N', 'a.otr'], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     until = time.monotonic() + PATIENCE
     while not select.select([process.stderr], [], [], 0.05)[0] and time.monotonic() < until:

@@ -604,23 +604,31 @@ end_by_signal(struct run *r, int status)
 	cli_die_of(number);
 }
 
+/* Not over what is typed, nor among versions that are printed. */
+static enum progress_when
+when_to_tell(const struct opts *o)
+{
+	bool apart = !(o->print_version && cli_is_terminal(STDOUT_FILENO));
+
+	for (size_t i = 0; i < o->inputs; i++)
+		apart = apart && !cli_is_terminal(o->input[i].fd);
+	return o->when == PROGRESS_ON_TERMINAL && !apart ? PROGRESS_NEVER : o->when;
+}
+
 static int
 append(struct opts *o)
 {
 	struct run r = { .o = o, .streaming = o->commit_rows > 0 || o->commit_ns > 0 };
-	/* not over what is typed, nor among versions that are printed */
-	bool apart = !cli_is_terminal(STDIN_FILENO) && !(o->print_version && cli_is_terminal(STDOUT_FILENO));
-	enum progress_when when = o->when == PROGRESS_ON_TERMINAL && !apart ? PROGRESS_NEVER : o->when;
 	int status = out_open(&r.out, NULL, false), closed;
 
-	progress_begin(&r.progress, o->path, when);              /* the open of a pipe waits for its other end */
+	progress_begin(&r.progress, o->path, PROGRESS_NEVER);    /* for SIGUSR1: the open of a pipe waits for its other end */
 	if (status == CLI_OK)
 		status = open_inputs(o);
 	if (status == CLI_OK)
 		status = open_writer(o, &r);
 	if (status != CLI_OK)
 		goto out;
-	progress_begin(&r.progress, o->path, when);
+	progress_begin(&r.progress, o->path, when_to_tell(o));
 	/* The first signal ends the input, the second the program. */
 	cli_await_signal();
 	for (size_t i = 0; i < o->inputs && status == CLI_OK && cli_caught() == 0; i++)
