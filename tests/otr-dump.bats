@@ -357,3 +357,32 @@ PY
 	done
 	refuse 5 'xff: cannot open: No such file or directory$' otr-dump "$path"
 }
+
+@test "-o over a file with an access list lets nobody in: its mask is no right of the group, nor is the list of the directory taken" {
+	cat >rights.py <<'PY'
+import os, struct, subprocess, sys
+def pack(*entries):
+    return struct.pack('<I', 2) + b''.join(struct.pack('<HHI', *e) for e in entries)
+ANY, ACCESS, DEFAULT = 0xffffffff, 'system.posix_acl_access', 'system.posix_acl_default'
+open('a.csv', 'w').close()
+os.chmod('a.csv', 0o640)
+try:
+    os.setxattr('a.csv', ACCESS, pack((1, 6, ANY), (2, 6, 65534), (4, 0, ANY), (16, 6, ANY), (32, 0, ANY)))
+    os.mkdir('d')
+    os.setxattr('d', DEFAULT, pack((1, 7, ANY), (2, 7, 65534), (4, 5, ANY), (16, 7, ANY), (32, 5, ANY)))
+except OSError:
+    sys.exit(77)
+subprocess.check_call(['otr-dump', '-f', '-o', 'a.csv', 'a.otr'])
+assert ACCESS not in os.listxattr('a.csv') and os.stat('a.csv').st_mode & 0o777 == 0o600
+with open('d/b.csv', 'w') as f:
+    os.removexattr('d/b.csv', ACCESS)
+    os.chmod('d/b.csv', 0o640)
+subprocess.check_call(['otr-dump', '-f', '-o', 'd/b.csv', 'a.otr'])
+assert ACCESS not in os.listxattr('d/b.csv') and os.stat('d/b.csv').st_mode & 0o777 == 0o640
+PY
+	pump a.otr
+	local got=0
+	python3 rights.py || got=$?
+	[ "$got" -ne 77 ] || skip "no access lists on this file system"
+	[ "$got" -eq 0 ]
+}

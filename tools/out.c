@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
@@ -129,6 +132,23 @@ out_flush(struct out *o)
 	o->used = 0;
 }
 
+/*
+ * Whether an access list makes more of the group's bits than the group's rights: of the file that is replaced, where they are the list's mask; or of the new one, by its
+ * directory, if that list cannot go.  Lists are not kept.
+ */
+static bool
+has_list(const struct out *o)
+{
+#ifdef __linux__
+	static const char list[] = "system.posix_acl_access";
+
+	return (fremovexattr(o->fd, list) != 0 && fgetxattr(o->fd, list, NULL, 0) > 0) || getxattr(o->path, list, NULL, 0) > 0;
+#else
+	(void)o;
+	return false;
+#endif
+}
+
 /* The mode a new file would have had, or mode and owner of the file that is replaced, where permitted. */
 static void
 set_mode(const struct out *o)
@@ -140,6 +160,8 @@ set_mode(const struct out *o)
 	if (lstat(o->path, &st) == 0 && S_ISREG(st.st_mode)) {
 		if (fchown(o->fd, st.st_uid, st.st_gid) != 0)
 			st.st_mode &= 0777;          /* no set-id bits for another owner */
+		if (has_list(o))
+			st.st_mode &= ~(mode_t)S_IRWXG;
 		(void)fchmod(o->fd, st.st_mode & 07777);
 	} else {
 		(void)fchmod(o->fd, 0666 & ~mask);
