@@ -805,6 +805,14 @@ write_slot(struct otr__commit *k, bool after_creation, struct otr_error *err)
 			return otr__fail_sys(err, failure, "cannot sync");
 		}
 	}
+	/* before the slot: whoever finds this commit as the newest does not do it (SPEC 10.2-6) */
+	if (after_creation) {
+		failure = t->io.sync_directory(t->io.self);
+		if (failure != 0) {
+			t->poisoned = true;
+			return otr__fail_sys(err, failure, "cannot sync its directory");
+		}
+	}
 	k->slot.self_synced = t->io.can_write_synced(t->io.self);
 	if (k->slot.self_synced) {
 		otr__slot_encode(bytes, &k->slot, t->header.file_id);
@@ -820,13 +828,6 @@ write_slot(struct otr__commit *k, bool after_creation, struct otr_error *err)
 			failure = t->io.sync(t->io.self);
 		if (failure != 0)
 			return slot_failed(t, index, k->slot.version, failure, err);
-	}
-	if (after_creation) {
-		failure = t->io.sync_directory(t->io.self);
-		if (failure != 0) {
-			t->poisoned = true;
-			return otr__fail_sys(err, failure, "state of version %llu unknown (cannot sync its directory)", (unsigned long long)k->slot.version);
-		}
 	}
 	memcpy(t->state.bytes[index], bytes, sizeof bytes);
 	t->state.slot = k->slot;

@@ -577,6 +577,8 @@ watch(struct sim *s, uint64_t offset, const uint8_t *bytes, size_t len)
 			break;
 	if (i < BLOCKS)
 		complain(s, "M15: a slot written before its pages were synced", "");
+	if (s->newest_version == 0 && !s->directory_synced)
+		complain(s, "M15: the slot of the first commit written before the directory was synced", "");
 	for (i = 0; i < 8; i++)
 		if (otr__get64(bytes + 512 * i + 504) != otr__get64(bytes + 24) + 1)
 			complain(s, "M15: a stamp that is not the version", "");
@@ -838,8 +840,6 @@ acknowledge(struct sim *s, uint64_t version, const struct series *rows)
 		complain(s, "a version number that is not new, or not the slot's", "");
 		return;
 	}
-	if (s->newest_version == 0 && !s->directory_synced)
-		complain(s, "M15: the first commit did not sync the directory", "");
 	if ((int64_t)otr__get64(slot + 200) < s->h.horizon_ns || otr__get64(slot + 168) < s->h.oldest)
 		complain(s, "horizon or oldest version went back", "");
 	s->h.version[version] = rows;
