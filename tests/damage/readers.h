@@ -445,9 +445,22 @@ forget_runs(void)
 	}
 }
 
+/* Numbers of torn commits are left out. */
+static bool
+has_version(struct image *m, uint64_t version)
+{
+	struct otr_error err;
+	struct otr *file;
+	enum otr_status status = otr__open_io(io_of(m), true, version, &file, &err);
+
+	if (status == OTR_OK)
+		otr_close(file);
+	return status != OTR_E_NOTFOUND;
+}
+
 /* Which questions a file is asked: of its newest version and of some that it keeps. */
 static void
-list_runs(const struct otr_info *info)
+list_runs(struct image *m, const struct otr_info *info)
 {
 	unsigned i;
 
@@ -466,13 +479,13 @@ list_runs(const struct otr_info *info)
 	for (i = 0; i < VERSIONS; i++) {
 		uint64_t back = VERSIONS - 1 - i, v = i < VERSIONS / 3 ? oldest + i : newest - back;
 
-		if (v > newest || (i >= VERSIONS / 3 && (back > newest || newest - back < oldest + VERSIONS / 3)))
+		if (v > newest || (i >= VERSIONS / 3 && (back > newest || newest - back < oldest + VERSIONS / 3)) || !has_version(m, v))
 			continue;
 		add_run(DUMP, 0, true, v);
 		add_run(QUERY, OTR_WINDOW_WHOLE, true, v);
 		add_run(STAT, 0, true, v);
 		add_run(META, 0, true, v);
-		if (v > oldest) {
+		if (v > oldest && has_version(m, v - 1)) {
 			add_run(DIFF, 0, true, v);
 			add_run(DIFF, 1, true, v);
 		}
@@ -505,7 +518,7 @@ learn(struct image *m, struct image *other, unsigned *state)
 	*state = file->state.index;
 	has_other = file->state.has_other;
 	otr_close(file);
-	list_runs(&info);
+	list_runs(m, &info);
 	memcpy(other->byte, m->byte, m->len);
 	other->len = m->len;
 	if (has_other)
@@ -523,8 +536,10 @@ learn(struct image *m, struct image *other, unsigned *state)
 		o = perform(r, m, &r->want[0]);
 		trace = NULL;
 		r->faults = o.faults;
-		if (o.status != OTR_OK)
+		if (o.status != OTR_OK) {
+			printf("# otr-%s %u of version %lld: status %d\n", tool_name[r->tool], r->part, r->at ? (long long)r->version : -1, (int)o.status);
 			return "a tool fails on it";
+		}
 		for (n = 0; n < m->len; n++)
 			if (r->touched[n] != 0)
 				r->reach = n + 1;

@@ -584,8 +584,8 @@ cut(size_t len, unsigned long long *wrong)
 			continue;
 		o = perform(r, &work, NULL);
 		if (r->tool == VERIFY) {
-			ok = o.status == OTR_E_TRUNCATED || o.status == OTR_E_FORMAT || (o.status == OTR_OK && o.faults > r->faults) || !is_needed(len);
-			table[VERIFY][!ok ? UNSEEN : o.same && o.status == OTR_OK ? UNTOUCHED : o.faults > r->faults || o.status != OTR_OK ? DETECTED : SAID]++;
+			ok = o.status == OTR_E_TRUNCATED || o.status == OTR_E_FORMAT || (o.status == OTR_OK && o.faults > 0 && !o.same) || !is_needed(len);
+			table[VERIFY][!ok ? UNSEEN : o.same && o.status == OTR_OK ? UNTOUCHED : o.faults > 0 || o.status != OTR_OK ? DETECTED : SAID]++;
 		} else {
 			enum verdict v = judge(r, &o, false, false);
 
