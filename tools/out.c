@@ -142,7 +142,9 @@ has_list(const struct out *o)
 #ifdef __linux__
 	static const char list[] = "system.posix_acl_access";
 
-	return (fremovexattr(o->fd, list) != 0 && fgetxattr(o->fd, list, NULL, 0) > 0) || getxattr(o->path, list, NULL, 0) > 0;
+	if (fremovexattr(o->fd, list) != 0 && fgetxattr(o->fd, list, NULL, 0) > 0)     /* not taken: a file system that gives a list takes it back */
+		return true;
+	return getxattr(o->path, list, NULL, 0) > 0;
 #else
 	(void)o;
 	return false;

@@ -74,15 +74,17 @@ is_in_background(void)
 static void
 tell(struct progress *p, const char *text)
 {
+	int64_t now = cli_monotonic_ns();
+
 	if (asked != 0) {
 		asked = 0;
 		cli_note(p->object, "%s", text);
 	}
-	if (p->when != PROGRESS_NEVER) {
-		p->next_ns = cli_monotonic_ns() + BETWEEN;
-		if (p->next_ns - p->begun_ns > SECOND && (p->when == PROGRESS_ALWAYS || !is_in_background()))
-			cli_line(p->object, "%s", text);
-	}
+	if (p->when == PROGRESS_NEVER || now < p->next_ns)
+		return;
+	p->next_ns = now + BETWEEN;
+	if (p->when == PROGRESS_ALWAYS || !is_in_background())
+		cli_line(p->object, "%s", text);
 }
 
 /* "37 %, ", rounded down; nothing of nothing. */
