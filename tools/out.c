@@ -133,11 +133,11 @@ out_flush(struct out *o)
 }
 
 /*
- * Whether an access list makes more of the group's bits than the group's rights: of the file that is replaced, where they are the list's mask; or of the new one, by its
- * directory, if that list cannot go.  Lists are not kept.
+ * Takes off the access list that the directory may have given to the new file: lists are not kept.  Whether one makes more of the group's bits than the group's rights all the
+ * same: that of the file that is replaced, where they are the list's mask; or that of the new one, if it cannot go.
  */
 static bool
-has_list(const struct out *o)
+drop_list(const struct out *o)
 {
 #ifdef __linux__
 	static const char list[] = "system.posix_acl_access";
@@ -162,7 +162,7 @@ set_mode(const struct out *o)
 	if (lstat(o->path, &st) == 0 && S_ISREG(st.st_mode)) {
 		if (fchown(o->fd, st.st_uid, st.st_gid) != 0)
 			st.st_mode &= 0777;          /* no set-id bits for another owner */
-		if (has_list(o))
+		if (drop_list(o))
 			st.st_mode &= ~(mode_t)S_IRWXG;
 		(void)fchmod(o->fd, st.st_mode & 07777);
 	} else {

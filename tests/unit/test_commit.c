@@ -109,7 +109,7 @@ wrong_stamps(void)
 	for (i = 0; i < OTR__SECTORS; i++) {
 		uint8_t slot[2][OTR__SLOT_BYTES], whole[OTR__SLOT_BYTES];
 		unsigned older;
-		size_t k, first = CALLS_MAX, mended = CALLS_MAX;
+		size_t k, mended = CALLS_MAX;
 		bool synced = false;
 
 		bad += !append_watched(path, (int64_t)(4 * i) * 1000) || !append_watched(path, (int64_t)(4 * i + 1) * 1000) ||
@@ -119,12 +119,12 @@ wrong_stamps(void)
 		slot[older][512 * i + 504 + 5] ^= 4;
 		bad += !slot_bytes(path, OTR__SLOT_OFFSET(older), slot[older], true) || !append_watched(path, (int64_t)(4 * i + 2) * 1000);
 		for (k = 0; k < calls; k++) {
-			if (call[k].offset == OTR__SLOT_OFFSET(older) && first == CALLS_MAX)
-				first = mended = k;
-			else if (first != CALLS_MAX && call[k].offset != OTR__SLOT_OFFSET(older))
-				synced = synced || call[k].is_sync;
-			else if (first != CALLS_MAX)
+			if (mended == CALLS_MAX && call[k].offset == OTR__SLOT_OFFSET(older))
+				mended = k;
+			else if (mended != CALLS_MAX && call[k].offset == OTR__SLOT_OFFSET(older))
 				break;
+			else if (mended != CALLS_MAX)
+				synced = synced || call[k].is_sync;
 		}
 		/* mended, synced, and only then the new slot */
 		if (mended == CALLS_MAX || memcmp(call[mended].bytes, whole, sizeof whole) != 0 || !(synced || call[mended].is_sync) || k == calls) {

@@ -637,7 +637,7 @@ watched(void)
 	for (i = 0; i < 5000; i++)
 		series_row_f64(&s, i % 1000 == 999 ? 50 * i : 100 * i, (double)((uint64_t)i * UINT64_C(0x9e3779b97f4a7c15) >> 11));
 	series_write(&s, path, 400);
-	/* a fault in the last leaf that is read, or none: what is found is told at the end alone */
+	/* a fault, so that there is something to tell, at the end alone */
 	load(path);
 	image[image_bytes - 100] ^= 1;
 	store(path, image, image_bytes);
